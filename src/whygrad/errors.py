@@ -1,0 +1,66 @@
+"""Errors that say where, what was expected, what was received and what to change.
+
+Every error of the package is one sentence of the same form, so that a person reads it once and a test
+can match it:
+
+    conv2d: expected x of shape (N, C, H, W), received (28, 28); add the axes with x[None, None]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class WhygradError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        where: the operation, layer, option or file at fault.
+        expected: what would have been right.
+        received: what came instead.
+        remedy: what to change.
+    """
+
+    def __init__(self, where: str, expected: str, received: str, remedy: str) -> None:
+        super().__init__(where, expected, received, remedy)
+        self.where, self.expected, self.received, self.remedy = where, expected, received, remedy
+        self.path: list[str] = []
+
+    def __str__(self) -> str:
+        place = f"{'.'.join(self.path)} ({self.where})" if self.path else self.where
+        return f"{place}: expected {self.expected}, received {self.received}; {self.remedy}"
+
+
+class ShapeError(WhygradError, ValueError):
+    """Arrays whose ranks or sizes do not fit together."""
+
+
+class DTypeError(WhygradError, TypeError):
+    """Arrays of a kind that cannot carry a gradient, or of kinds that differ."""
+
+
+class OptionError(WhygradError, ValueError):
+    """An option, name or hyper-parameter outside its domain."""
+
+
+class DataError(WhygradError, ValueError):
+    """A data set, batch or target that cannot be learned from."""
+
+
+class NonFiniteError(WhygradError, ArithmeticError):
+    """NaN or infinity where a finite number is needed."""
+
+
+class FileError(WhygradError):
+    """A file or directory that is missing, damaged or cannot be written."""
+
+
+@contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Add the name of the enclosing layer to errors that pass through."""
+    try:
+        yield
+    except WhygradError as error:
+        error.path.insert(0, name)
+        raise

@@ -1,0 +1,54 @@
+"""Addition of two arrays: where branches of a network meet."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whygrad.ops._checks import cotangent, floats, shape
+from whygrad.typing import Array, Pullback, Shape
+
+
+class Saved(NamedTuple):
+    """What the backward pass of one call needs."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+def add(a: Array, b: Array) -> tuple[Array, Pullback]:
+    """Add two arrays of one shape: y = a + b.
+
+    Shapes that differ are refused instead of broadcast: in a residual branch that is nearly always a mistake.
+
+    Args:
+        a: any shape, float32 or float64.
+        b: the shape of a.
+
+    Returns:
+        y in the shape of a and the pullback dy → (da, db).
+
+    Raises:
+        ShapeError: shapes that differ.
+        DTypeError: integers, or dtypes that differ.
+
+    Example:
+        >>> y, pullback = add(np.array([1., 2.]), np.array([3., 4.]))
+        >>> y
+        array([4., 6.])
+        >>> pullback(np.array([5., 6.]))
+        (array([5., 6.]), array([5., 6.]))
+
+    Source: K. He et al., "Deep residual learning for image recognition" (2015), equation 1.
+    """
+    a, b = floats("add", a=a, b=b)
+    shape("add", "b", b, a.shape, "make both branches end in one shape, for instance with a 1x1 convolution")
+    return a + b, partial(add_backward, Saved(a.shape, a.dtype))
+
+
+def add_backward(saved: Saved, dy: Array) -> tuple[Array, Array]:
+    """Give both branches all of dy, each its own copy: da = db = dy."""
+    dy = cotangent("add", dy, saved.shape, saved.dtype)
+    return dy.copy(), dy.copy()

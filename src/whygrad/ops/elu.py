@@ -1,0 +1,55 @@
+"""The exponential linear unit: linear above zero, saturating at −α below."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from whygrad.ops._checks import cotangent, floats, number
+from whygrad.typing import Array, Pullback
+
+
+class Saved(NamedTuple):
+    """What the backward pass of one call needs."""
+
+    slope: Array  #: dy/dx at x
+
+
+def elu(x: Array, *, alpha: float = 1.0) -> tuple[Array, Pullback]:
+    """Saturate negative entries: y = x for x > 0, else α(eˣ − 1).
+
+    The derivative is 1 for x > 0 and α·eˣ elsewhere; it is continuous for α = 1 only.
+
+    Args:
+        x: any shape, float32 or float64.
+        alpha: α, at least 0.
+
+    Returns:
+        y in the shape of x and the pullback dy → dx.
+
+    Raises:
+        DTypeError: integers.
+        OptionError: an alpha outside its domain.
+
+    Example:
+        >>> y, pullback = elu(np.array([-1., 2.]))
+        >>> y.round(4)
+        array([-0.6321,  2.    ])
+        >>> pullback(np.ones(2)).round(4)
+        array([0.3679, 1.    ])
+
+    Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by
+    exponential linear units" (2015), equation 15.
+    """
+    (x,) = floats("elu", x=x)
+    alpha = number("elu", "alpha", alpha, 0.0, 1e30)
+    negative = np.minimum(x, 0)
+    y = np.where(x > 0, x, alpha * np.expm1(negative))
+    return y, partial(elu_backward, Saved(np.where(x > 0, x.dtype.type(1), alpha * np.exp(negative))))
+
+
+def elu_backward(saved: Saved, dy: Array) -> Array:
+    """Multiply by the slope: dx = dy for x > 0, else dy·α·eˣ."""
+    return cotangent("elu", dy, saved.slope.shape, saved.slope.dtype) * saved.slope

@@ -1,0 +1,67 @@
+"""The dense layer: every output is a weighted sum of every input."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+from whygrad.errors import ShapeError
+from whygrad.ops._checks import cotangent, floats, rank, shape
+from whygrad.typing import Array, Pullback
+
+
+class Saved(NamedTuple):
+    """What the backward pass of one call needs."""
+
+    x: Array  #: (N, D)
+    w: Array  #: (F, D)
+    has_bias: bool
+
+
+def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
+    """Multiply by a matrix and add a bias.
+
+        y[n,f] = b[f] + Σ_d w[f,d] · x[n,d]          y = x wᵀ + b
+
+    Args:
+        x: samples (N, D), float32 or float64.
+        w: weights (F, D), one row for each output, as in PyTorch.
+        b: bias (F,) or None.
+
+    Returns:
+        y (N, F) and the pullback dy → (dx, dw, db); db is None without a bias.
+
+    Raises:
+        ShapeError: ranks or sizes that do not fit.
+        DTypeError: integers, or dtypes that differ.
+
+    Example:
+        >>> y, pullback = linear(np.array([[1., 2.]]), np.array([[3., 4.], [5., 6.]]), np.array([0., 1.]))
+        >>> y
+        array([[11., 18.]])
+        >>> dx, dw, db = pullback(np.array([[1., 10.]]))
+        >>> dx, dw.tolist(), db
+        (array([[53., 64.]]), [[1.0, 2.0], [10.0, 20.0]], array([ 1., 10.]))
+
+    Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
+    errors" (1986).
+    """
+    arrays = floats("linear", x=x, w=w) if b is None else floats("linear", x=x, w=w, b=b)
+    x, w = arrays[0], arrays[1]
+    rank("linear", "x", x, "(N, D)")
+    rank("linear", "w", w, "(F, D)")
+    if x.shape[1] != w.shape[1]:
+        expected = f"x with {w.shape[1]} features, as w of shape {w.shape} wants"
+        raise ShapeError("linear", expected, f"{x.shape[1]} features", "give w the shape (F, D): transpose (D, F)")
+    y = x @ w.T
+    if b is not None:
+        shape("linear", "b", arrays[2], (w.shape[0],), "give one bias an output")
+        y += arrays[2]
+    return y, partial(linear_backward, Saved(x, w, b is not None))
+
+
+def linear_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None]:
+    """Carry dy (N, F) back: dx = dy w,  dw = dyᵀ x,  db = Σ_n dy[n]."""
+    x, w, has_bias = saved
+    dy = cotangent("linear", dy, (x.shape[0], w.shape[0]), x.dtype)
+    return dy @ w, dy.T @ x, dy.sum(axis=0) if has_bias else None

@@ -1,0 +1,110 @@
+"""Max-pooling: each window passes its largest entry on, and the gradient goes back to that entry alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whygrad.errors import OptionError
+from whygrad.ops._checks import cotangent, floats, rank
+from whygrad.ops._windows import Geometry, fold, geometry, pad, windows
+from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
+
+
+class Saved(NamedTuple):
+    """What the backward pass of one call needs."""
+
+    winner: IntArray  #: (N, C, I, J), the index r·S + s of the tap that saw the maximum
+    where: Geometry
+    dtype: np.dtype[Any]
+
+
+def max_pool2d(
+    x: Array,
+    *,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Sides = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> tuple[Array, Pullback]:
+    """Take the largest entry of each window.
+
+        y[n,c,i,j] = max over r, s of  x̂[n, c, i·t + r·d, j·t + s·d]
+
+    The image is padded with −∞, so that padding never wins, also against negative entries. Of equal entries the
+    first one, row by row, takes the tie.
+
+    Args:
+        x: images (N, C, H, W), float32 or float64, in any memory order.
+        kernel_size: R, S as one number or (vertical, horizontal).
+        stride: step between windows; the kernel size if None. Windows overlap where it is smaller.
+        padding: −∞ around the image: one number, (vertical, horizontal) or (top, bottom, left, right).
+        dilation: distance between the taps of a window.
+        ceil_mode: let a last window hang over the edge where a row or column would be left out.
+
+    Returns:
+        y (N, C, I, J) and the pullback dy → dx.
+
+    Raises:
+        ShapeError: x without four axes, or a window larger than the padded image.
+        DTypeError: integers.
+        OptionError: an option outside its domain, or padding so wide that a window sees nothing else.
+
+    Example:
+        >>> x = np.array([[1., 2., 5.], [4., 4., 0.], [0., 0., 3.]])[None, None]
+        >>> y, pullback = max_pool2d(x, kernel_size=2, stride=1)
+        >>> y[0, 0]
+        array([[4., 5.],
+               [4., 4.]])
+        >>> pullback(np.array([[1., 2.], [3., 4.]])[None, None])[0, 0]
+        array([[0., 0., 2.],
+               [4., 4., 0.],
+               [0., 0., 0.]])
+
+    Source: K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition" (1990);
+    size arithmetic of ONNX's MaxPool.
+    """
+    (x,) = floats("max_pool2d", x=x)
+    rank("max_pool2d", "x", x, "(N, C, H, W)")
+    where = geometry(
+        "max_pool2d",
+        (x.shape[2], x.shape[3]),
+        kernel_size,
+        stride=kernel_size if stride is None else stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
+    check_windows_see_image("max_pool2d", where)
+    seen = windows(pad(x, where.padding, -np.inf), where)
+    taps = seen.reshape(*seen.shape[:4], -1)
+    winner = taps.argmax(axis=-1)
+    y = np.take_along_axis(taps, winner[..., None], axis=-1)[..., 0]
+    return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
+
+
+def max_pool2d_backward(saved: Saved, dy: Array) -> Array:
+    """Give each window's dy to the entry that won, adding up where one entry won several windows.
+
+    dx[n,c,a,b] = Σ dy[n,c,i,j]  over the windows (i, j) whose maximum is at (a, b)
+    """
+    winner, where, dtype = saved
+    dy = cotangent("max_pool2d", dy, winner.shape, dtype)
+    taps = np.arange(where.kernel[0] * where.kernel[1])
+    routed = np.where(winner[..., None] == taps, dy[..., None], dtype.type(0))
+    return fold(routed.reshape(*dy.shape, *where.kernel), where)
+
+
+def check_windows_see_image(op: str, where: Geometry) -> None:
+    """Refuse a padding that leaves some window nothing of the image, whose maximum would be −∞."""
+    for axis, name in ((0, "rows"), (1, "columns")):
+        before = where.padding[2 * axis]
+        starts = np.arange(where.output[axis]) * where.stride[axis]
+        at = starts[:, None] + np.arange(where.kernel[axis]) * where.dilation[axis] - before
+        if not ((at >= 0) & (at < where.size[axis])).any(axis=1).all():
+            expected = f"every window to see some of the image's {where.size[axis]} {name}"
+            received = f"padding {where.padding} with a {where.kernel[0]}x{where.kernel[1]} window"
+            raise OptionError(op, expected, received, "use less padding, at most half the window")
