@@ -1,0 +1,85 @@
+"""A data set: images, labels and the names of the classes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from whygrad.errors import DataError, DTypeError, OptionError, ShapeError
+from whygrad.typing import Array, IntArray, Shape
+
+
+class Dataset(NamedTuple):
+    """Images with their labels."""
+
+    name: str
+    images: Array  #: (N, C, H, W), float32 in the range that the model is trained on
+    labels: IntArray  #: (N,), indices into ``classes``
+    classes: tuple[str, ...]
+
+    @property
+    def image_shape(self) -> Shape:
+        """(C, H, W) of one image."""
+        return self.images.shape[1:]
+
+    def take(self, indices: IntArray) -> Dataset:
+        """Return the images and labels at ``indices``."""
+        return self._replace(images=self.images[indices], labels=self.labels[indices])
+
+
+def split(
+    data: Dataset, fraction: float, rng: np.random.Generator
+) -> tuple[Dataset, Dataset]:
+    """Divide a data set in two, with ``fraction`` of every class in the second part, rounded to whole images.
+
+    Args:
+        data: the data set.
+        fraction: share of the second part, between 0 and 1.
+        rng: chooses which images.
+
+    Returns:
+        The rest and the fraction, both in the order of the data set.
+
+    Raises:
+        OptionError: a fraction outside its domain.
+        DataError: an empty part.
+
+    Example:
+        >>> from whygrad.data import load_digits
+        >>> train, test = split(load_digits(), 0.2, np.random.default_rng(0))
+        >>> len(train.labels), len(test.labels)
+        (1438, 359)
+    """
+    if not 0 < fraction < 1:
+        raise OptionError("split", "a fraction between 0 and 1", f"{fraction!r}", "change the fraction")
+    held_out = np.zeros(len(data.labels), bool)
+    for label in np.unique(data.labels):
+        members = np.flatnonzero(data.labels == label)
+        held_out[rng.permutation(members)[: round(fraction * len(members))]] = True
+    if held_out.all() or not held_out.any():
+        raise DataError("split", "images in both parts", f"{len(held_out)} images", "use more data")
+    return data.take(np.flatnonzero(~held_out)), data.take(np.flatnonzero(held_out))
+
+
+def check_data(where: str, images: Array, targets: object) -> None:
+    """Refuse data that nothing can be learned from: empty, of unlike lengths, or not finite.
+
+    Raises:
+        DataError: no images, or NaN or infinity among them.
+        DTypeError: integer images.
+        ShapeError: as many targets as images are missing.
+    """
+    images, targets = np.asarray(images), np.asarray(targets)
+    if images.dtype not in (np.float32, np.float64):
+        remedy = "convert them and scale them to about 0 to 1, for instance images.astype(np.float32) / 255"
+        raise DTypeError(where, "images of dtype float32 or float64", f"{images.dtype}", remedy)
+    if not images.ndim or not len(images):
+        raise DataError(where, "at least one image", "an empty data set", "check where the data comes from")
+    if not targets.ndim or len(targets) != len(images):
+        received = f"{len(images)} images and {len(targets) if targets.ndim else 'no'} targets"
+        raise ShapeError(where, "one target for each image", received, "pair the images with their targets")
+    bad = ~np.isfinite(images.reshape(len(images), -1)).all(axis=1)
+    if bad.any():
+        received = f"NaN or infinity in {bad.sum()} of {len(images)}, the first at index {bad.argmax()}"
+        raise DataError(where, "finite images", received, "repair or leave out those images")

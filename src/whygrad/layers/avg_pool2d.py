@@ -1,0 +1,59 @@
+"""Average pooling as a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whygrad.layers.layer import Unary
+from whygrad.ops._checks import pair
+from whygrad.ops._windows import geometry
+from whygrad.ops.avg_pool2d import avg_pool2d
+from whygrad.typing import Array, Pair, Pullback, Shape, Sides
+
+
+@dataclass(frozen=True, repr=False)
+class AvgPool2d(Unary):
+    """The mean of each window; the formula stands in :func:`whygrad.ops.avg_pool2d`.
+
+    Args:
+        kernel_size: R, S as one number or (vertical, horizontal).
+        stride: step between windows; the kernel size if None.
+        padding: zeros around the image.
+        ceil_mode: let a last window hang over the edge.
+        count_include_pad: whether the padding counts.
+
+    Example:
+        >>> AvgPool2d(2).output_shape((6, 28, 28))
+        (6, 14, 14)
+    """
+
+    kernel_size: Pair
+    stride: Pair | None = None
+    padding: Sides = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+
+    def __post_init__(self) -> None:
+        pair("AvgPool2d", "kernel_size", self.kernel_size)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (channels, height, width) = shapes[0]
+        where = geometry(
+            "avg_pool2d",
+            (height, width),
+            self.kernel_size,
+            stride=self.kernel_size if self.stride is None else self.stride,
+            padding=self.padding,
+            ceil_mode=self.ceil_mode,
+        )
+        return (channels, *where.output)
+
+    def operate(self, x: Array) -> tuple[Array, Pullback]:
+        return avg_pool2d(
+            x,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            ceil_mode=self.ceil_mode,
+            count_include_pad=self.count_include_pad,
+        )

@@ -1,0 +1,121 @@
+"""A residual block: a body and a way around it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whygrad.errors import OptionError, ShapeError, inside
+from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back
+from whygrad.layers.parts import Parts
+from whygrad.ops.add import add
+from whygrad.typing import Array, Params, Pullback, Shape
+
+BODY, SHORTCUT, ACTIVATION = "body", "downsample", "activation"
+
+
+class Saved(NamedTuple):
+    """What the backward pass of one call needs."""
+
+    pullbacks: list[tuple[LayerPullback, LayerPullback | None, Pullback, LayerPullback | None]]
+    parts: Parts
+
+
+class Residual(Layer):
+    """The sum of a body and a shortcut: y = activation(body(x) + shortcut(x)).
+
+    Args:
+        body: the branch that is learned.
+        shortcut: the way around it; the identity if None. A 1x1 convolution where shapes change.
+        activation: what follows the sum; nothing if None.
+
+    Parameters of the body stand under their own names and those of the shortcut under ``downsample.``, so that a
+    network of residual blocks has the names that it has in torchvision.
+
+    Example:
+        >>> from whygrad.layers import Conv2d, ReLU, Sequential
+        >>> block = Residual(Sequential(conv1=Conv2d(4, 4, 3, padding=1), relu=ReLU()), activation=ReLU())
+        >>> sorted(block.parameters())
+        ['conv1.bias', 'conv1.weight']
+
+    Source: K. He et al., "Deep residual learning for image recognition" (2015), equations 1 and 2.
+    """
+
+    def __init__(self, body: Layer, shortcut: Layer | None = None, activation: Layer | None = None) -> None:
+        layers = {BODY: body}
+        layers |= {} if shortcut is None else {SHORTCUT: shortcut}
+        layers |= {} if activation is None else {ACTIVATION: activation}
+        self._parts = Parts("Residual", layers, scopes={BODY: ""})
+        clash = [n for n in body.parameters() if n.startswith((f"{SHORTCUT}.", f"{ACTIVATION}."))]
+        if clash:
+            expected = f"a body without layers named {SHORTCUT} or {ACTIVATION}"
+            raise OptionError("Residual", expected, clash[0], "rename the layer of the body")
+
+    def parameters(self) -> dict[str, Parameter]:
+        return self._parts.parameters
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        layers = self._parts.layers
+        y = layers[BODY].output_shape(shape)
+        side = layers[SHORTCUT].output_shape(shape) if SHORTCUT in layers else shape
+        if y != side:
+            remedy = "give it a shortcut that changes the shape alike, for instance a 1x1 convolution"
+            raise ShapeError("Residual", f"a shortcut that ends in {y} as the body does", f"{side}", remedy)
+        return layers[ACTIVATION].output_shape(y) if ACTIVATION in layers else y
+
+    def __call__(
+        self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
+    ) -> LayerResult:
+        changed: dict[str, Array] = {}
+
+        def run(name: str, *given: Array) -> tuple[Array, LayerPullback | None]:
+            layer = self._parts.layers.get(name)
+            if layer is None:
+                return given[0], None
+            with inside(name):
+                y, pullback, now = layer(self._parts.own(params, name), *given, training=training, rng=rng)
+            changed.update(self._parts.scoped(name, now))
+            return y, pullback
+
+        y, body = run(BODY, *inputs)
+        side, shortcut = run(SHORTCUT, *inputs)
+        total, split = add(y, side)
+        z, activation = run(ACTIVATION, total)
+        assert body is not None
+        return z, partial(residual_backward, Saved([(body, shortcut, split, activation)], self._parts)), changed
+
+    def rows(self, name: str, *shapes: Shape | None) -> list[Row]:
+        shape = shapes[0] if shapes else None
+        dot = f"{name}." if name else ""
+        layers = self._parts.layers
+        rows = layers[BODY].rows(name, shape)
+        if SHORTCUT in layers:
+            rows += layers[SHORTCUT].rows(dot + SHORTCUT, shape)
+        joined = None if shape is None else layers[BODY].output_shape(shape)
+        rows.append(Row(f"{dot}add", "Add()", joined, 0))
+        if ACTIVATION in layers:
+            rows += layers[ACTIVATION].rows(dot + ACTIVATION, joined)
+        return rows
+
+    def __repr__(self) -> str:
+        return f"Residual({', '.join(repr(layer) for layer in self._parts.layers.values())})"
+
+
+def residual_backward(saved: Saved, dy: Array, *, release: bool = False) -> tuple[Array, dict[str, Array]]:
+    """Carry dy back along both ways and add up where they parted: dx = dx(body) + dx(shortcut)."""
+    ((body, shortcut, split, activation),) = going_back(saved.pullbacks, 1, release=release)
+    gradients: dict[str, Array] = {}
+
+    def back(name: str, pullback: LayerPullback | None, given: Array) -> Any:
+        if pullback is None:
+            return given
+        with inside(name):
+            dx, own = pullback(given, release=release)
+        gradients.update(saved.parts.scoped(name, own))
+        return dx
+
+    main, side = split(back(ACTIVATION, activation, dy))
+    return back(BODY, body, main) + back(SHORTCUT, shortcut, side), gradients

@@ -1,0 +1,111 @@
+"""Layers one after the other."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whygrad.errors import OptionError, inside
+from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, prefixed
+from whygrad.layers.parts import Parts, table
+from whygrad.typing import Array, Params, Shape
+
+
+class Saved(NamedTuple):
+    """What the backward pass of one call needs."""
+
+    pullbacks: list[tuple[str, LayerPullback]]  #: by name of the layer, first to last
+    count: int
+
+
+class Sequential(Layer):
+    """A chain: each layer takes what the one before it gives.
+
+    Args:
+        layers: layers that are named "0", "1", ... by their place.
+        input_shape: shape of one sample, (C, H, W), which the model's table then starts from.
+        named: layers with names, after those without.
+
+    Parameters stand under the layer's name, as in PyTorch: ``conv1.weight``.
+
+    Example:
+        >>> from whygrad.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+        >>> model = Sequential(
+        ...     conv1=Conv2d(1, 4, 3), relu1=ReLU(), pool1=MaxPool2d(2), flatten=Flatten(), fc1=Linear(36, 10),
+        ...     input_shape=(1, 8, 8),
+        ... )
+        >>> print(model)
+        name     layer            output shape  parameters
+        conv1    Conv2d(1, 4, 3)  4x6x6                 40
+        relu1    ReLU()           4x6x6                  0
+        pool1    MaxPool2d(2)     4x3x3                  0
+        flatten  Flatten()        36                     0
+        fc1      Linear(36, 10)   10                   370
+        total                                          410
+        >>> params = model.init(np.random.default_rng(0))
+        >>> y, pullback, changed = model(params, np.ones((2, 1, 8, 8), np.float32))
+        >>> dx, gradients = pullback(np.ones_like(y))
+        >>> sorted(gradients)
+        ['conv1.bias', 'conv1.weight', 'fc1.bias', 'fc1.weight']
+    """
+
+    def __init__(self, *layers: Layer, input_shape: Shape | None = None, **named: Layer) -> None:
+        self._parts = Parts("Sequential", {str(i): layer for i, layer in enumerate(layers)} | named)
+        self.input_shape = input_shape
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """The layers by name, in order."""
+        return dict(self._parts.layers)
+
+    def parameters(self) -> dict[str, Parameter]:
+        return self._parts.parameters
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        for name, layer in self._parts.layers.items():
+            with inside(name):
+                shape = layer.output_shape(shape)
+        return shape
+
+    def __call__(
+        self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
+    ) -> LayerResult:
+        if len(inputs) != 1 and not self._parts.layers:
+            raise OptionError("Sequential", "one input", f"{len(inputs)}", "give it a layer that joins them")
+        pullbacks, changed = [], {}
+        for name, layer in self._parts.layers.items():
+            with inside(name):
+                y, pullback, now = layer(self._parts.own(params, name), *inputs, training=training, rng=rng)
+            inputs = (y,)
+            pullbacks.append((name, pullback))
+            changed.update(prefixed(name, now))
+        return inputs[0], partial(sequential_backward, Saved(pullbacks, len(pullbacks))), changed
+
+    def rows(self, name: str, *shapes: Shape | None) -> list[Row]:
+        rows: list[Row] = []
+        shape = shapes[0] if shapes else self.input_shape
+        for part, layer in self._parts.layers.items():
+            with inside(part):
+                rows += layer.rows(f"{name}.{part}" if name else part, shape)
+                shape = None if shape is None else layer.output_shape(shape)
+        return rows
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(self._parts.layers)})"
+
+    def __str__(self) -> str:
+        """Return the model's table: layers, output shapes and parameter counts."""
+        return table(self.rows("", self.input_shape))
+
+
+def sequential_backward(saved: Saved, dy: Any, *, release: bool = False) -> tuple[Any, dict[str, Array]]:
+    """Carry dy back through the layers, last first: the chain rule, one factor after the other."""
+    gradients: dict[str, Array] = {}
+    for name, pullback in going_back(saved.pullbacks, saved.count, release=release):
+        with inside(name):
+            dy, own = pullback(dy, release=release)
+        gradients.update(prefixed(name, own))
+    return dy, gradients

@@ -1,0 +1,10 @@
+"""Settings that every test shares."""
+
+import pytest
+from hypothesis import settings
+
+pytest.register_assert_rewrite("tests.ops.shared", "tests.ops.peers")
+
+# The same examples in every run, so that a failure is a change of the code and never of the luck.
+settings.register_profile("whygrad", deadline=None, derandomize=True, max_examples=40)
+settings.load_profile("whygrad")
