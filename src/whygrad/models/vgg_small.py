@@ -18,7 +18,7 @@ def vgg_small(*, input_shape: Shape = (3, 32, 32), classes: int = 10) -> Sequent
     Example:
         >>> from whygrad.layers import count
         >>> count(vgg_small())
-        1186186
+        1186378
 
     Source: K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition"
     (2014).

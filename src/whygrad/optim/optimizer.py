@@ -89,6 +89,16 @@ class Optimizer(ABC):
                 floats(type(self).__name__, parameter=value)
         return OptimizerState(0, {slot: {} for slot in self.slot_names})
 
+    def rate(self, step: int) -> float:
+        """Return the learning rate of the update number ``step``, counted from 0.
+
+        Raises:
+            OptionError: a schedule that gives no learning rate.
+        """
+        rate = as_schedule(self.learning_rate)(step)
+        where = f"learning_rate at step {step}"
+        return number(type(self).__name__, where, rate, 0.0, math.inf, open_high=True)
+
     def update(
         self, params: Params, gradients: Params, state: OptimizerState
     ) -> tuple[dict[str, Array], OptimizerState]:
@@ -114,8 +124,7 @@ class Optimizer(ABC):
         """
         where = type(self).__name__
         self._check(params, gradients, state)
-        rate = as_schedule(self.learning_rate)(state.step)
-        rate = number(where, f"learning_rate at step {state.step}", rate, 0.0, math.inf, open_high=True)
+        rate = self.rate(state.step)
         updated, slots = dict(params), {slot: dict(state.slots[slot]) for slot in self.slot_names}
         for name, gradient in gradients.items():
             with inside(name):

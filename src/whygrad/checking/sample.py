@@ -1,0 +1,73 @@
+"""A quick look at a model's gradients: a few entries of every parameter against finite differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from whygrad.checking.finite_differences import Comparison, compare
+from whygrad.layers import Layer
+from whygrad.losses import cross_entropy
+from whygrad.typing import Array, Loss, Params
+
+#: The largest relative error at which a gradient of the sample counts as right.
+TOLERANCE = 1e-6
+
+
+def compare_sample(
+    model: Layer,
+    params: Params,
+    images: Array,
+    targets: Any,
+    *,
+    seed: int,
+    loss: Loss = cross_entropy,
+    entries: int = 4,
+) -> list[Comparison]:
+    """Compare entries of every parameter's gradient with finite differences of the loss, in training and float64.
+
+    Dropout draws the same masks at every evaluation. Steps shrink where a difference steps over a kink.
+
+    Args:
+        model: the network.
+        params: its parameters.
+        images: a few (N, ...).
+        targets: theirs.
+        seed: of the entries chosen and of the dropout masks.
+        loss: gives a loss and its gradient.
+        entries: how many entries of each parameter.
+
+    Returns:
+        One comparison for each trained parameter; right where ``relative_error`` is at most ``TOLERANCE``.
+
+    Example:
+        >>> from whygrad.layers import Linear
+        >>> model = Linear(3, 2)
+        >>> params = model.init(np.random.default_rng(0))
+        >>> rows = compare_sample(model, params, np.eye(3), np.array([0, 1, 1]), seed=0)
+        >>> [(row.name, row.relative_error <= TOLERANCE) for row in rows]
+        [('weight', True), ('bias', True)]
+    """
+    exact = {name: array.astype(np.float64) for name, array in params.items()}
+    x = images.astype(np.float64)
+
+    def forward(at: Params) -> tuple[float, Array, Any]:
+        y, pullback, _ = model(at, x, training=True, rng=np.random.default_rng(seed))
+        value, dy = loss(y, targets)
+        return value, dy, pullback
+
+    _, dy, pullback = forward(exact)
+    _, gradients = pullback(dy)
+    rng = np.random.default_rng(seed)
+    trained = {name: gradients[name] for name in params if name in gradients}
+    steps = (1e-4, 1e-5, 1e-6)
+    return compare(
+        lambda at: forward(at)[0],
+        trained,
+        exact,
+        rng=rng,
+        entries=entries,
+        steps=steps,
+        tolerance=TOLERANCE,
+    )

@@ -1,0 +1,146 @@
+"""Checkpoints: a training state as safetensors and JSON, whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whygrad.errors import FileError
+from whygrad.optim import Optimizer, OptimizerState
+from whygrad.training.files import (
+    pack_arrays,
+    pack_json,
+    read_file,
+    read_json,
+    unpack_arrays,
+    write_directory,
+)
+from whygrad.training.fit import Step
+from whygrad.training.state import TrainingState
+from whygrad.typing import Array
+
+_ARRAYS, _STATE, _FORMAT = "arrays.safetensors", "state.json", 1
+_NUMBERS = {"step": int, "epoch": int, "batch": int, "loss_sum": float, "correct": int, "seen": int}
+
+
+def save_checkpoint(path: Path, state: TrainingState, optimizer: Optimizer) -> None:
+    """Write a training state to the directory ``path``, which must not be there yet.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    arrays = {f"params/{name}": array for name, array in state.params.items()}
+    for slot, held in state.optimizer.slots.items():
+        arrays |= {f"slots/{slot}/{name}": array for name, array in held.items()}
+    content = pack_arrays(arrays)
+    described = {name: getattr(state, name) for name in _NUMBERS} | {
+        "format": _FORMAT,
+        "optimizer": repr(optimizer),
+        "slots": sorted(state.optimizer.slots),
+        "rng": state.rng,
+        "epoch_rng": state.epoch_rng,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    write_directory(path, {_ARRAYS: content, _STATE: pack_json(described)})
+
+
+def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
+    """Read a training state that ``save_checkpoint`` wrote for the same optimiser.
+
+    Raises:
+        FileError: a missing or damaged checkpoint, or one of another optimiser.
+    """
+    described = read_json(path / _STATE)
+    content = read_file(path / _ARRAYS)
+    if described.get("format") != _FORMAT:
+        raise _damaged(path / _STATE, f"format {_FORMAT}", f"{described.get('format')!r}")
+    if described.get("sha256") != hashlib.sha256(content).hexdigest():
+        raise _damaged(path / _ARRAYS, "the contents that were written", "other contents, or only part of them")
+    if described.get("optimizer") != repr(optimizer):
+        raise _damaged(path / _STATE, f"a checkpoint of {optimizer!r}", f"{described.get('optimizer')}")
+    for name, kind in _NUMBERS.items():
+        value = described.get(name)
+        if type(value) is not kind or value < 0:
+            raise _damaged(path / _STATE, f"{name} as a number that is not negative", f"{value!r}")
+    params, slots = _sort(path / _ARRAYS, unpack_arrays(path / _ARRAYS, content), described.get("slots"))
+    for name in ("rng", "epoch_rng"):
+        restore_generator(path / _STATE, described.get(name))
+    return TrainingState(
+        params,
+        OptimizerState(described["step"], slots),
+        described["rng"],
+        described["epoch_rng"],
+        *(described[name] for name in ("epoch", "batch", "loss_sum", "correct", "seen")),
+    )
+
+
+def restore_generator(path: Path, state: Any) -> np.random.Generator:
+    """Return a generator in a state that was read from ``path``.
+
+    Raises:
+        FileError: no such state.
+    """
+    known = {kind.__name__: kind for kind in (np.random.PCG64, np.random.PCG64DXSM)}
+    try:
+        bits = known[state["bit_generator"]]()
+        bits.state = state
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise _damaged(path, f"the state of a {' or '.join(known)} generator", "another value") from None
+    return np.random.Generator(bits)
+
+
+def _sort(
+    path: Path, arrays: dict[str, Array], names: Any
+) -> tuple[dict[str, Array], dict[str, dict[str, Array]]]:
+    """Divide the arrays of a checkpoint into parameters and the optimiser's slots."""
+    if not isinstance(names, list):
+        raise _damaged(path, "a list of slots", f"{names!r}")
+    params: dict[str, Array] = {}
+    slots: dict[str, dict[str, Array]] = {str(name): {} for name in names}
+    for key, array in sorted(arrays.items()):
+        kind, _, name = key.partition("/")
+        slot, _, parameter = name.partition("/")
+        if kind == "params":
+            params[name] = array
+        elif kind == "slots" and slot in slots:
+            slots[slot][parameter] = array
+        else:
+            raise _damaged(path, "parameters and slots", f"{key!r}")
+    return params, slots
+
+
+def _damaged(path: Path, expected: str, received: str) -> FileError:
+    remedy = "delete this checkpoint to resume from the one before it"
+    return FileError(str(path), expected, received, remedy)
+
+
+class Checkpoints:
+    """The checkpoints of a run: a directory for each, named after its step, of which the last two are kept.
+
+    Args:
+        directory: where they stand.
+        optimizer: whose state they hold.
+    """
+
+    def __init__(self, directory: Path, optimizer: Optimizer) -> None:
+        self.directory, self.optimizer = directory, optimizer
+
+    def save(self, step: Step) -> None:
+        """Write a checkpoint after ``step``, unless there is one, and drop those before the last two."""
+        path = self.directory / f"step-{step.step:08d}"
+        if not path.exists():
+            save_checkpoint(path, step.state, self.optimizer)
+        for old in self._paths()[:-2]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def latest(self) -> TrainingState | None:
+        """Read the last checkpoint; None if there is none."""
+        paths = self._paths()
+        return load_checkpoint(paths[-1], self.optimizer) if paths else None
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.directory.glob("step-*"))

@@ -1,0 +1,169 @@
+"""The training loop, as a generator of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whygrad.data import check_data
+from whygrad.errors import NonFiniteError
+from whygrad.layers import Layer
+from whygrad.losses import cross_entropy
+from whygrad.ops._checks import whole
+from whygrad.optim import Clipped, Optimizer
+from whygrad.training.state import TrainingState, beginning
+from whygrad.typing import Array, Loss, Params
+
+Clip = Callable[[Params], tuple[dict[str, Array], Clipped]]
+
+
+class Step(NamedTuple):
+    """What one update did, and all that the next one needs."""
+
+    step: int  #: updates made, 1 after the first
+    epoch: int  #: the epoch it belongs to, from 1
+    loss: float  #: of this batch, before the update
+    learning_rate: float
+    clipped: Clipped | None  #: what clipping did, if there is any
+    epoch_loss: float  #: mean over the samples of this epoch so far
+    epoch_accuracy: float | None  #: share of them that was classified rightly; None if targets are no classes
+    ends_epoch: bool
+    state: TrainingState
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The parameters after the update."""
+        return self.state.params
+
+
+def fit(
+    model: Layer,
+    params: Params,
+    images: Array,
+    targets: Any,
+    *,
+    optimizer: Optimizer,
+    rng: np.random.Generator,
+    loss: Loss = cross_entropy,
+    epochs: int = 1,
+    batch_size: int = 32,
+    clip: Clip | None = None,
+    resume: TrainingState | None = None,
+) -> Iterator[Step]:
+    """Train, one update for each step that is taken from the generator.
+
+    Every epoch draws a new order of the samples from ``rng``; its last batch may be smaller. What readers want
+    to do between two updates (show progress, write a checkpoint, stop) they do between two steps.
+
+    Args:
+        model: the network.
+        params: its parameters; they are not written to.
+        images: (N, ...), float32 or float64, finite.
+        targets: N targets, in the form that the loss takes.
+        optimizer: the update rule.
+        rng: orders the samples and draws dropout masks. One generator in one state gives one training.
+        loss: gives a loss and its gradient.
+        epochs: passes over the data, in all.
+        batch_size: samples in an update.
+        clip: changes the gradients before the update, for example
+            ``functools.partial(clip_by_global_norm, max_norm=1.0)``.
+        resume: the state of an earlier step with the same arguments; the training goes on from there.
+
+    Yields:
+        A :class:`Step` after each update.
+
+    Raises:
+        DataError, DTypeError, ShapeError: data that nothing can be learned from.
+        OptionError: epochs or batch_size that are no positive whole numbers.
+        NonFiniteError: the loss is not finite any more.
+
+    Example:
+        >>> from whygrad.layers import Linear
+        >>> from whygrad.optim import SGD
+        >>> model, rng = Linear(2, 2), np.random.default_rng(0)
+        >>> x, labels = np.array([[0., 1.], [1., 0.]]), np.array([0, 1])
+        >>> steps = fit(model, model.init(rng, np.float64), x, labels, optimizer=SGD(1.0), rng=rng, epochs=50)
+        >>> *_, last = steps
+        >>> last.step, last.epoch_accuracy
+        (50, 1.0)
+    """
+    check_data("fit", images, targets)
+    images, targets = np.asarray(images), np.asarray(targets)
+    epochs, batch_size = whole("fit", "epochs", epochs, 1), whole("fit", "batch_size", batch_size, 1)
+    state = resume or beginning(params, optimizer.init(params), rng)
+    return _steps(model, images, targets, optimizer, rng, loss, epochs, batch_size, clip, state)
+
+
+def _steps(
+    model: Layer,
+    images: Array,
+    targets: Any,
+    optimizer: Optimizer,
+    rng: np.random.Generator,
+    loss: Loss,
+    epochs: int,
+    batch_size: int,
+    clip: Clip | None,
+    state: TrainingState,
+) -> Iterator[Step]:
+    batches = -(-len(images) // batch_size)
+    while state.epoch < epochs:
+        rng.bit_generator.state = state.epoch_rng
+        order = rng.permutation(len(images))
+        if state.batch:
+            rng.bit_generator.state = state.rng
+        for batch in range(state.batch, batches):
+            chosen = order[batch * batch_size : (batch + 1) * batch_size]
+            x, t = images[chosen], targets[chosen]
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
+                y, pullback, changed = model(state.params, x, training=True, rng=rng)
+                value, dy = loss(y, t)
+                _require_finite(value, state)
+                _, gradients = pullback(dy, release=True)
+                clipped = None
+                if clip is not None:
+                    gradients, clipped = clip(gradients)
+                rate = optimizer.rate(state.step)
+                new, slots = optimizer.update(state.params, gradients, state.optimizer)
+            state = state._replace(
+                params=new | changed,
+                optimizer=slots,
+                rng=rng.bit_generator.state,
+                batch=batch + 1,
+                loss_sum=state.loss_sum + value * len(chosen),
+                correct=state.correct + _correct(y, t),
+                seen=state.seen + len(chosen),
+            )
+            ends = batch + 1 == batches
+            accuracy = state.correct / state.seen if _is_classification(t) else None
+            after = state.next_epoch() if ends else state
+            yield Step(
+                state.step,
+                state.epoch + 1,
+                value,
+                rate,
+                clipped,
+                state.loss_sum / state.seen,
+                accuracy,
+                ends,
+                after,
+            )
+        state = state.next_epoch()
+
+
+def _is_classification(targets: Any) -> bool:
+    return bool(np.issubdtype(targets.dtype, np.integer)) and targets.ndim == 1
+
+
+def _correct(y: Array, targets: Any) -> int:
+    if not _is_classification(targets) or y.ndim != 2:
+        return 0
+    return int((y.argmax(axis=1) == targets).sum())
+
+
+def _require_finite(loss: float, state: TrainingState) -> None:
+    if not np.isfinite(loss):
+        remedy = "lower the learning rate, clip gradients, or check the scale of the images"
+        raise NonFiniteError(f"training, step {state.step + 1}", "a finite loss", f"{loss}", remedy)

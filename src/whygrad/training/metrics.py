@@ -1,0 +1,71 @@
+"""Metrics of a run: one JSON object a step, one a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from whygrad.errors import FileError
+from whygrad.training.files import write_file
+from whygrad.training.fit import Step
+
+
+class Metrics:
+    """Writes ``metrics.jsonl``.
+
+    Args:
+        path: the file.
+        step: the step that the run goes on from; what stands there of later steps, or only in part, is dropped,
+            so that a resumed run leaves the file of an uninterrupted one.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, step: int = 0) -> None:
+        self.records = [record for record in read_metrics(path) if record["step"] <= step]
+        write_file(path, "".join(map(_line, self.records)).encode())
+        self._path = path
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def write(self, step: Step, **more: float) -> None:
+        """Add a line for ``step``, with the means of its epoch if it ends one."""
+        record: dict[str, Any] = {
+            "step": step.step,
+            "epoch": step.epoch,
+            "loss": step.loss,
+            "learning_rate": step.learning_rate,
+        }
+        if step.clipped is not None:
+            record["gradient_norm"] = step.clipped.norm
+        if step.ends_epoch:
+            record["epoch_loss"] = step.epoch_loss
+            record["epoch_accuracy"] = step.epoch_accuracy
+        try:
+            self._file.write(_line(record | more))
+        except OSError as error:
+            remedy = "free some space and resume the run"
+            raise FileError(str(self._path), "room for a line", error.strerror or "none", remedy) from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of a metrics file, none if there is no file."""
+    records = []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # the last line of a run that was killed while writing it
+        if isinstance(record, dict) and isinstance(record.get("step"), int):
+            records.append(record)
+    return records
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record) + "\n"

@@ -1,0 +1,233 @@
+"""A run: a directory that holds a recipe and everything that came of it.
+
+    config.json           the recipe, written first
+    metrics.jsonl         one line a step
+    checkpoints/          the last two training states
+    model.safetensors     the trained parameters, under the names that they have in PyTorch
+    best.safetensors      with early stopping, the best ones so far
+    summary.json          what the finished run reached
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import whygrad
+from whygrad.errors import FileError, WhygradError
+from whygrad.layers import Layer, count
+from whygrad.losses import cross_entropy
+from whygrad.training.checkpoint import Checkpoints, restore_generator
+from whygrad.training.early_stopping import EarlyStopping
+from whygrad.training.evaluate import Evaluation, evaluate
+from whygrad.training.files import pack_arrays, pack_json, read_file, read_json, unpack_arrays, write_directory, write_file
+from whygrad.training.fit import Step, fit
+from whygrad.training.metrics import Metrics
+from whygrad.training.recipe import Experiment, Recipe, prepare
+from whygrad.training.state import beginning
+from whygrad.typing import Array
+
+_CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
+
+
+class Run:
+    """A run directory that is there.
+
+    Args:
+        path: the directory.
+
+    Raises:
+        FileError: there is no run, or its recipe is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / _CONFIG).is_file():
+            received = "a directory without config.json" if path.is_dir() else "no such directory"
+            remedy = "name the directory that whygrad train wrote, such as runs/digits-1"
+            raise FileError(str(path), "a run", received, remedy)
+        self.config = read_json(path / _CONFIG)
+        try:
+            self.recipe = Recipe.from_dict(self.config.get("recipe"))
+        except (WhygradError, TypeError) as error:
+            remedy = "restore the file or start a new run"
+            raise FileError(str(path / _CONFIG), "a recipe", str(error), remedy) from None
+
+    @classmethod
+    def create(cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs")) -> Run:
+        """Make the directory of a new run.
+
+        Args:
+            recipe: its recipe.
+            path: the directory, which must be empty or not be there; None for the next number below ``parent``.
+            parent: where numbered runs stand.
+
+        Raises:
+            FileError: the directory is in use or cannot be written.
+        """
+        files = {_CONFIG: pack_json({"whygrad": whygrad.__version__, "recipe": recipe.to_dict()})}
+        if path is not None:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                remedy = "choose another directory, or continue it with --resume"
+                raise FileError(str(path), "a new or empty directory", "one that is in use", remedy)
+            write_directory(path, files)
+            return cls(path)
+        number = 1
+        while True:
+            numbered = parent / f"{recipe.data}-{number}"
+            if not numbered.exists():
+                try:
+                    write_directory(numbered, files)
+                except FileError:
+                    if not numbered.exists():  # otherwise another run took the number meanwhile
+                        raise
+                else:
+                    return cls(numbered)
+            number += 1
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """What the finished run reached; None if it is not finished."""
+        return read_json(self.path / _SUMMARY) if (self.path / _SUMMARY).exists() else None
+
+    def steps(self, experiment: Experiment) -> Iterator[Step]:
+        """Train from the last checkpoint, or from the start, to the end; yield after every step.
+
+        Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
+        stops, be it by an exception.
+
+        Raises:
+            FileError: a damaged checkpoint, or no room to write.
+            NonFiniteError: the loss is not finite any more.
+        """
+        recipe, optimizer = self.recipe, experiment.optimizer
+        checkpoints = Checkpoints(self.path / "checkpoints", optimizer)
+        state = checkpoints.latest()
+        rng = np.random.default_rng(recipe.seed)
+        if state is None:
+            params = experiment.model.init(rng)
+            state = beginning(params, optimizer.init(params), rng)
+        rng = restore_generator(self.path, state.rng)
+        check_parameters(self.path, experiment.model, state.params)
+        metrics = Metrics(self.path / "metrics.jsonl", state.step)
+        stopping = EarlyStopping(recipe.patience) if recipe.patience is not None else None
+        if stopping is not None:
+            for record in metrics.records:
+                if "validation_loss" in record:
+                    stopping.update(record["validation_loss"])
+        steps = fit(
+            experiment.model,
+            state.params,
+            experiment.train.images,
+            experiment.train.labels,
+            optimizer=optimizer,
+            rng=rng,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            clip=experiment.clip,
+            resume=state,
+        )
+        last = None
+        try:
+            while not (stopping is not None and stopping.stopped):
+                step = next(steps, None)
+                if step is None:
+                    break
+                more = {}
+                if step.ends_epoch and stopping is not None and experiment.validation is not None:
+                    result = _evaluate(experiment, step.params, validation=True)
+                    more = {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
+                    if stopping.update(result.loss):
+                        write_file(self.path / _BEST, pack_arrays(step.params))
+                metrics.write(step, **more)
+                last = step
+                if step.ends_epoch:
+                    checkpoints.save(step)
+                yield step
+        finally:
+            metrics.close()
+            if last is not None:
+                checkpoints.save(last)
+
+    def finish(self, experiment: Experiment, seconds: float) -> tuple[dict[str, Any], Evaluation]:
+        """Write the trained parameters and the summary of a run that is at its end.
+
+        Raises:
+            FileError: no room to write, or no checkpoint to finish from.
+        """
+        state = Checkpoints(self.path / "checkpoints", experiment.optimizer).latest()
+        if state is None:
+            raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
+        params = state.params
+        if self.recipe.patience is not None:
+            params = self._read_parameters(_BEST, experiment.model)
+        write_file(self.path / _MODEL, pack_arrays(params))
+        result = _evaluate(experiment, params)
+        train = evaluate(experiment.model, params, experiment.train.images, experiment.train.labels)
+        summary = {
+            "test_accuracy": result.accuracy,
+            "test_loss": result.loss,
+            "train_loss": train.loss,
+            "train_accuracy": train.accuracy,
+            "epochs": state.epoch,
+            "steps": state.step,
+            "seconds": round(seconds, 3),
+            "parameters": count(experiment.model),
+            "run_dir": str(self.path),
+        }
+        write_file(self.path / _SUMMARY, pack_json(summary))
+        return summary, result
+
+    def parameters(self, experiment: Experiment) -> dict[str, Array]:
+        """Return the trained parameters, or those of the last checkpoint of a run that is not finished.
+
+        Raises:
+            FileError: there are none, or they are damaged.
+        """
+        if (self.path / _MODEL).exists():
+            return self._read_parameters(_MODEL, experiment.model)
+        state = Checkpoints(self.path / "checkpoints", experiment.optimizer).latest()
+        if state is None:
+            remedy = f"train it with: whygrad train --resume {self.path}"
+            raise FileError(str(self.path), "trained parameters", "a run that has not begun", remedy)
+        check_parameters(self.path, experiment.model, state.params)
+        return state.params
+
+    def experiment(self) -> Experiment:
+        """Return what the run's recipe stands for."""
+        return prepare(self.recipe)
+
+    def _read_parameters(self, name: str, model: Layer) -> dict[str, Array]:
+        path = self.path / name
+        params = unpack_arrays(path, read_file(path))
+        check_parameters(path, model, params)
+        return params
+
+
+def _evaluate(experiment: Experiment, params: dict[str, Array], *, validation: bool = False) -> Evaluation:
+    data = experiment.validation if validation and experiment.validation is not None else experiment.test
+    return evaluate(experiment.model, params, data.images, data.labels, loss=cross_entropy)
+
+
+def check_parameters(path: Path, model: Layer, params: dict[str, Array]) -> None:
+    """Refuse parameters from ``path`` that are not those of the model, or not finite numbers.
+
+    Raises:
+        FileError: names, shapes or dtypes that differ, or NaN or infinity.
+    """
+    wanted = model.parameters()
+    remedy = "use the file of a model of the same architecture"
+    for name in sorted(wanted.keys() ^ params.keys()):
+        expected = f"{name} in the file" if name in wanted else f"no {name}, which the model does not have"
+        raise FileError(str(path), expected, "none" if name in wanted else "one", remedy)
+    for name, parameter in wanted.items():
+        array = params[name]
+        if array.shape != parameter.shape or array.dtype not in (np.float32, np.float64):
+            expected = f"{name} of shape {parameter.shape}, float32 or float64"
+            raise FileError(str(path), expected, f"{array.shape}, {array.dtype}", remedy)
+        if not np.isfinite(array).all():
+            remedy = "train again with a lower learning rate"
+            raise FileError(str(path), f"finite numbers in {name}", "NaN or infinity", remedy)
