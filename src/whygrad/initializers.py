@@ -52,9 +52,7 @@ def zeros(rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike = np.floa
     return np.zeros(shape, _check("zeros", rng, shape, dtype))
 
 
-def constant(
-    rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike = np.float32, *, value: float
-) -> Array:
+def constant(rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike = np.float32, *, value: float) -> Array:
     """Return an array full of ``value``: 1 for the scale of a normalisation.
 
     Args:
@@ -252,9 +250,7 @@ def he_normal(
     """
     slope = _finite("he_normal", "negative_slope", negative_slope)
     fan_in, _ = fans(shape, "he_normal")
-    return _spread(
-        "he_normal", rng, shape, dtype, gain=math.sqrt(2) / math.hypot(1, slope), variance=1 / fan_in
-    )
+    return _spread("he_normal", rng, shape, dtype, gain=math.sqrt(2) / math.hypot(1, slope), variance=1 / fan_in)
 
 
 def he_uniform(
@@ -416,9 +412,7 @@ def fans(shape: Shape, where: str = "fans") -> tuple[int, int]:
     _check_shape(where, shape)
     if len(shape) < 2 or 0 in shape:
         expected = "a weight of shape (F, D) or (F, C/groups, R, S) without axes of size 0"
-        raise ShapeError(
-            where, expected, f"{shape}", "use zeros, constant, normal or uniform for other shapes"
-        )
+        raise ShapeError(where, expected, f"{shape}", "use zeros, constant, normal or uniform for other shapes")
     return math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
 
 
@@ -447,9 +441,7 @@ def _cast(values: Any, dtype: np.dtype[Any]) -> Array:
 def _check(op: str, rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike) -> np.dtype[Any]:
     """Return the dtype, refusing what is no generator, no shape or no float."""
     if not isinstance(rng, np.random.Generator):
-        raise OptionError(
-            op, "rng as a numpy.random.Generator", f"{rng!r}", "pass np.random.default_rng(seed)"
-        )
+        raise OptionError(op, "rng as a numpy.random.Generator", f"{rng!r}", "pass np.random.default_rng(seed)")
     _check_shape(op, shape)
     kind = np.dtype(dtype)
     if kind not in (np.dtype(np.float32), np.dtype(np.float64)):

@@ -17,7 +17,7 @@ class Comparison(NamedTuple):
     name: str
     checked: int  #: entries compared
     entries: int  #: entries that the array has
-    relative_error: float  #: largest difference beyond rounding noise, relative to the gradient's largest entry
+    relative_error: float  #: largest difference, relative to the gradient's largest entry
     worst: tuple[int, ...]  #: index of that difference
     analytic: float  #: the gradient there
     numeric: float  #: the finite difference there
@@ -48,7 +48,8 @@ def compare(
         tolerance: the relative error at which a step agrees.
 
     Returns:
-        One comparison for each gradient. Differences below the rounding noise of f count as none.
+        One comparison for each gradient. Where the gradient is so small that the rounding of f drowns it, errors
+        are relative to what the noise would make ``tolerance``.
 
     Raises:
         DataError: inputs that are not float64, in which finite differences mean little, or a gradient of another
@@ -83,7 +84,8 @@ def compare(
             index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
             for h in steps:
                 numeric = _derivative(f, inputs, name, index, h)
-                error = _relative_error(float(gradient[index]), numeric, scale, abs(value) / h)
+                noise = 20 * np.finfo(np.float64).eps * abs(value) / h
+                error = _relative_error(float(gradient[index]), numeric, max(scale, noise / tolerance))
                 if error <= tolerance:
                     break
             if error > worst.relative_error or not worst.worst:
@@ -135,19 +137,15 @@ def compare_pullback(
     return compare(lambda at: float((function(at)[0] * dy).sum()), claimed, inputs, rng=rng, steps=(step,))
 
 
-def _relative_error(analytic: float, numeric: float, scale: float, per_step: float) -> float:
-    """Return the difference beyond rounding noise, relative to the largest gradient; infinite for NaN."""
+def _relative_error(analytic: float, numeric: float, scale: float) -> float:
+    """Return the difference relative to the gradient's scale; infinite for NaN."""
     difference = abs(analytic - numeric)
     if not np.isfinite(difference):
         return float("inf")
-    noise = 20 * np.finfo(np.float64).eps * per_step
-    excess = max(0.0, difference - noise)
-    return excess / max(scale, abs(numeric)) if excess else 0.0
+    return difference / max(scale, abs(numeric)) if difference else 0.0
 
 
-def _derivative(
-    f: Callable[[Params], float], inputs: Params, name: str, index: tuple[int, ...], h: float
-) -> float:
+def _derivative(f: Callable[[Params], float], inputs: Params, name: str, index: tuple[int, ...], h: float) -> float:
     def at(offset: float) -> float:
         moved = inputs[name].copy()
         moved[index] += offset

@@ -28,9 +28,7 @@ class Dataset(NamedTuple):
         return self._replace(images=self.images[indices], labels=self.labels[indices])
 
 
-def split(
-    data: Dataset, fraction: float, rng: np.random.Generator
-) -> tuple[Dataset, Dataset]:
+def split(data: Dataset, fraction: float, rng: np.random.Generator) -> tuple[Dataset, Dataset]:
     """Divide a data set in two, with ``fraction`` of every class in the second part, rounded to whole images.
 
     Args:

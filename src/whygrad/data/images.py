@@ -36,9 +36,7 @@ def read_images(path: Path, shape: Shape) -> Array:
 
 def looks_inverted(images: Array) -> bool:
     """Tell whether images are dark on light, by the border, where a digit rarely is."""
-    border = np.concatenate(
-        [images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], axis=-1
-    )
+    border = np.concatenate([images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]], axis=-1)
     return bool(border.size and border.mean() > 0.5)
 
 

@@ -55,10 +55,7 @@ class BatchNorm2d(OneInput):
     def output_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del rng
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         (y, mean, var), pullback = batch_norm2d(
             x,
             own["weight"],

@@ -65,7 +65,10 @@ class Conv2d(OneInput):
         weight = Parameter(shape, self.weight_init)
         if self.bias is False:
             return {"weight": weight}
-        return {"weight": weight, "bias": Parameter(bias_shape("Conv2d", self.out_channels, self.bias), self.bias_init)}
+        return {
+            "weight": weight,
+            "bias": Parameter(bias_shape("Conv2d", self.out_channels, self.bias), self.bias_init),
+        }
 
     def output_shape(self, *shapes: Shape) -> Shape:
         (_, height, width) = shapes[0]
@@ -79,10 +82,7 @@ class Conv2d(OneInput):
         )
         return (self.out_channels, *where.output)
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del training, rng
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = conv2d(
             x,
             own["weight"],

@@ -53,7 +53,10 @@ class ConvTranspose2d(OneInput):
 
     def __post_init__(self) -> None:
         op = "ConvTranspose2d"
-        channels = (whole(op, "in_channels", self.in_channels, 1), whole(op, "out_channels", self.out_channels, 1))
+        channels = (
+            whole(op, "in_channels", self.in_channels, 1),
+            whole(op, "out_channels", self.out_channels, 1),
+        )
         groups = whole(op, "groups", self.groups, 1)
         pair(op, "kernel_size", self.kernel_size)
         if channels[0] % groups or channels[1] % groups:
@@ -77,10 +80,7 @@ class ConvTranspose2d(OneInput):
         )
         return (self.out_channels, *where.size)
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del training, rng
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = conv_transpose2d(
             x,
             own["weight"],

@@ -33,9 +33,6 @@ class Dropout(OneInput):
     def output_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del own
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = dropout(x, p=self.p, training=training, rng=rng)
         return y, by_name(pullback), {}

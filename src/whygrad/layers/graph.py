@@ -73,8 +73,7 @@ class Graph(Layer):
     ) -> None:
         self.inputs, self.outputs, self.input_shapes = inputs, outputs, input_shapes
         given = {
-            name: node if isinstance(node, Node) else Node(node[0], tuple(node[1:]))
-            for name, node in nodes.items()
+            name: node if isinstance(node, Node) else Node(node[0], tuple(node[1:])) for name, node in nodes.items()
         }
         self.nodes = {name: given[name] for name in _order(given, inputs)}
         for name in outputs if isinstance(outputs, tuple) else (outputs,):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import partial
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
 from whygrad.errors import OptionError, ShapeError
 from whygrad.initializers import Initializer
 from whygrad.typing import Array, Params, Pullback, Shape
+
+T = TypeVar("T")
 
 
 class LayerPullback(Protocol):
@@ -96,9 +98,7 @@ class OneInput(Layer):
             raise ShapeError(type(self).__name__, "one input", f"{len(inputs)}", "join them with Add or Concat")
         return self.forward(take(params, self), inputs[0], training=training, rng=rng)
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         """Call the operation with the layer's own parameters."""
         raise NotImplementedError(type(self).__name__)
 
@@ -113,10 +113,7 @@ class Unary(OneInput):
     def output_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del own, training, rng
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = self.operate(x)
         return y, by_name(pullback), {}
 
@@ -167,8 +164,8 @@ def take(params: Params, layer: Layer, prefix: str = "") -> dict[str, Array]:
     return own
 
 
-def prefixed(prefix: str, arrays: Params) -> dict[str, Array]:
-    """Return the arrays under ``prefix.name``."""
+def prefixed(prefix: str, arrays: Mapping[str, T]) -> dict[str, T]:
+    """Return what is named ``name`` under ``prefix.name``."""
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 

@@ -46,9 +46,6 @@ class LayerNorm(OneInput):
     def output_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del training, rng
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = layer_norm(x, own["weight"], own["bias"], eps=self.eps)
         return y, by_name(pullback, "weight", "bias"), {}

@@ -44,9 +44,7 @@ class Linear(OneInput):
 
     def parameters(self) -> dict[str, Parameter]:
         weight = Parameter((self.out_features, self.in_features), self.weight_init)
-        return {"weight": weight} | (
-            {"bias": Parameter((self.out_features,), self.bias_init)} if self.bias else {}
-        )
+        return {"weight": weight} | ({"bias": Parameter((self.out_features,), self.bias_init)} if self.bias else {})
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if shapes[0] != (self.in_features,):
@@ -54,9 +52,6 @@ class Linear(OneInput):
             raise ShapeError("linear", f"samples of {self.in_features} features", f"{shapes[0]}", remedy)
         return (self.out_features,)
 
-    def forward(
-        self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None
-    ) -> LayerResult:
-        del training, rng
+    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = linear(x, own["weight"], own.get("bias"))
         return y, by_name(pullback, "weight", "bias"), {}

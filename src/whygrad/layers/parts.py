@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whygrad.errors import OptionError
-from whygrad.layers.layer import Layer, Parameter, Row, prefixed
+from whygrad.layers.layer import Layer, Parameter, Row, T, prefixed
 from whygrad.typing import Array, Params
 
 
@@ -29,7 +29,9 @@ class Parts:
                 remedy = "pass layers, not classes or functions: ReLU(), not ReLU"
                 raise OptionError(where, f"{name} to be a layer", f"{layer!r}", remedy)
             if not name or "." in name:
-                raise OptionError(where, "a name without dots", f"{name!r}", "dots separate the names of nested layers")
+                raise OptionError(
+                    where, "a name without dots", f"{name!r}", "dots separate the names of nested layers"
+                )
             own = layer.parameters()
             self._names[name] = list(own)
             for full, parameter in self.scoped(name, own).items():
@@ -38,7 +40,7 @@ class Parts:
                     expected = f"layers that share {full} to agree on its shape {known.shape}"
                     raise OptionError(where, expected, f"{parameter.shape}", "give one of them a scope of its own")
 
-    def scoped(self, name: str, arrays: Mapping[str, object]) -> dict[str, object]:
+    def scoped(self, name: str, arrays: Mapping[str, T]) -> dict[str, T]:
         """Return what belongs to the layer ``name`` under the names that the composing layer gives it."""
         scope = self.scopes[name]
         return prefixed(scope, arrays) if scope else dict(arrays)

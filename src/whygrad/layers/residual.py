@@ -85,7 +85,11 @@ class Residual(Layer):
         total, split = add(y, side)
         z, activation = run(ACTIVATION, total)
         assert body is not None
-        return z, partial(residual_backward, Saved([(body, shortcut, split, activation)], self._parts)), changed
+        return (
+            z,
+            partial(residual_backward, Saved([(body, shortcut, split, activation)], self._parts)),
+            changed,
+        )
 
     def rows(self, name: str, *shapes: Shape | None) -> list[Row]:
         shape = shapes[0] if shapes else None

@@ -17,7 +17,7 @@ class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
     pullbacks: list[tuple[str, LayerPullback]]  #: by name of the layer, first to last
-    count: int
+    length: int
 
 
 class Sequential(Layer):
@@ -104,7 +104,7 @@ class Sequential(Layer):
 def sequential_backward(saved: Saved, dy: Any, *, release: bool = False) -> tuple[Any, dict[str, Array]]:
     """Carry dy back through the layers, last first: the chain rule, one factor after the other."""
     gradients: dict[str, Array] = {}
-    for name, pullback in going_back(saved.pullbacks, saved.count, release=release):
+    for name, pullback in going_back(saved.pullbacks, saved.length, release=release):
         with inside(name):
             dy, own = pullback(dy, release=release)
         gradients.update(prefixed(name, own))

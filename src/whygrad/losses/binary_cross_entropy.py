@@ -13,9 +13,7 @@ from whygrad.ops.sigmoid import logistic
 from whygrad.typing import Array
 
 
-def binary_cross_entropy(
-    logits: Array, target: Any, *, reduction: Reduction = "mean"
-) -> tuple[float, Array]:
+def binary_cross_entropy(logits: Array, target: Any, *, reduction: Reduction = "mean") -> tuple[float, Array]:
     """Measure how little probability the sigmoid of each logit gives to its target.
 
         E = −t·log σ(z) − (1 − t)·log(1 − σ(z))          ∂E/∂z = σ(z) − t

@@ -11,9 +11,7 @@ from whygrad.ops._checks import floats, number
 from whygrad.typing import Array
 
 
-def hinge(
-    scores: Array, target: Any, *, reduction: Reduction = "mean", margin: float = 1.0
-) -> tuple[float, Array]:
+def hinge(scores: Array, target: Any, *, reduction: Reduction = "mean", margin: float = 1.0) -> tuple[float, Array]:
     """Charge every wrong class that comes within a margin of the right one.
 
         E[n] = Σ_{k ≠ t} max(0, s[n,k] − s[n,t] + Δ)

@@ -63,7 +63,9 @@ def cotangent(op: str, dy: Array, wanted: Shape, dtype: np.dtype[Any]) -> Array:
     """Return ``dy`` in the dtype of the operation, refusing a shape other than that of the value."""
     dy = np.asarray(dy)
     if dy.dtype not in _FLOATS:
-        raise DTypeError(f"{op} backward", f"dy of dtype {dtype}", f"{dy.dtype}", f"convert with dy.astype(np.{dtype})")
+        raise DTypeError(
+            f"{op} backward", f"dy of dtype {dtype}", f"{dy.dtype}", f"convert with dy.astype(np.{dtype})"
+        )
     shape(f"{op} backward", "dy", dy, wanted, "dy is the gradient with respect to the value and has its shape")
     return dy.astype(dtype, copy=False)
 
@@ -79,9 +81,7 @@ def pair(op: str, name: str, value: Pair, minimum: int = 1) -> tuple[int, int]:
     """Return (vertical, horizontal) of an option that may be given as one number for both."""
     both = (value, value) if isinstance(value, int | np.integer) else value
     if not isinstance(both, tuple | list) or len(both) != 2:
-        raise OptionError(
-            op, f"{name} as a whole number or (vertical, horizontal)", f"{value!r}", f"change {name}"
-        )
+        raise OptionError(op, f"{name} as a whole number or (vertical, horizontal)", f"{value!r}", f"change {name}")
     return whole(op, name, both[0], minimum), whole(op, name, both[1], minimum)
 
 

@@ -16,7 +16,7 @@ from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    count: Array  #: (I, J), how many entries each window's sum is divided by
+    entries: Array  #: (I, J), how many entries each window's sum is divided by
     y_shape: Shape
     where: Geometry
 
@@ -70,9 +70,9 @@ def avg_pool2d(
     where = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
     check_windows_see_image("avg_pool2d", where)
     counted = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=padding).padded
-    count = _count(where, counted if count_include_pad else None).astype(x.dtype)
-    y = windows(pad(x, where.padding), where).sum(axis=(4, 5)) / count
-    return y, partial(avg_pool2d_backward, Saved(count, y.shape, where))
+    entries = _count(where, counted if count_include_pad else None).astype(x.dtype)
+    y = windows(pad(x, where.padding), where).sum(axis=(4, 5)) / entries
+    return y, partial(avg_pool2d_backward, Saved(entries, y.shape, where))
 
 
 def avg_pool2d_backward(saved: Saved, dy: Array) -> Array:
@@ -80,9 +80,9 @@ def avg_pool2d_backward(saved: Saved, dy: Array) -> Array:
 
     dx[n,c,a,b] = Σ dy[n,c,i,j] / count[i,j]  over the windows (i, j) that see (a, b)
     """
-    count, y_shape, where = saved
-    dy = cotangent("avg_pool2d", dy, y_shape, count.dtype)
-    share = (dy / count)[..., None, None]
+    entries, y_shape, where = saved
+    dy = cotangent("avg_pool2d", dy, y_shape, entries.dtype)
+    share = (dy / entries)[..., None, None]
     return fold(np.broadcast_to(share, (*y_shape, *where.kernel)), where)
 
 

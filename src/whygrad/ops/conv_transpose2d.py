@@ -123,7 +123,9 @@ def transposed_geometry(
     step, apart = pair(op, "stride", stride), pair(op, "dilation", dilation)
     extra, sides = pair(op, "output_padding", output_padding, 0), four_sides(op, padding)
     if not min(kernel) or not min(size):
-        raise ShapeError(op, "a kernel and an image with at least one entry", f"{kernel} and {size}", "check x and w")
+        raise ShapeError(
+            op, "a kernel and an image with at least one entry", f"{kernel} and {size}", "check x and w"
+        )
     full = [(n - 1) * t + d * (k - 1) + 1 for n, t, d, k in zip(size, step, apart, kernel, strict=True)]
     for axis in (0, 1):
         if extra[axis] >= max(step[axis], apart[axis]):

@@ -67,8 +67,8 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> tup
 def layer_norm_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]:
     """Carry dy back through the mean and the variance of each sample.
 
-        dbeta = Σ dy          dgamma = Σ dy·x̂                           (sums over the samples)
-        dx    = (g − mean(g) − x̂·mean(g·x̂)) / √(v + eps),  g = γ·dy     (means over the normalised axes)
+    dbeta = Σ dy          dgamma = Σ dy·x̂                           (sums over the samples)
+    dx    = (g − mean(g) − x̂·mean(g·x̂)) / √(v + eps),  g = γ·dy     (means over the normalised axes)
     """
     normalised, scale, gamma = saved
     dy = cotangent("layer_norm", dy, normalised.shape, normalised.dtype)

@@ -24,9 +24,7 @@ class Saved(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def pad2d(
-    x: Array, *, padding: Sides, mode: PadMode = "constant", value: float = 0.0
-) -> tuple[Array, Pullback]:
+def pad2d(x: Array, *, padding: Sides, mode: PadMode = "constant", value: float = 0.0) -> tuple[Array, Pullback]:
     """Put rows and columns around each image.
 
         y[n,c,i,j] = x[n, c, rows[i], columns[j]],  or ``value`` where there is no such row or column
@@ -79,9 +77,13 @@ def pad2d_backward(saved: Saved, dy: Array) -> Array:
     rows, columns, x_shape, dtype = saved
     dy = cotangent("pad2d", dy, (*x_shape[:2], len(rows), len(columns)), dtype)
     dx = np.zeros(x_shape, dtype)
-    shown = np.ix_(np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0))
-    at = np.ix_(rows[rows >= 0], columns[columns >= 0])
-    np.add.at(dx, (slice(None), slice(None), *at), dy[:, :, shown[0], shown[1]])
+    into_columns = np.zeros((*x_shape[:2], len(rows), x_shape[3]), dtype)
+    for j, column in enumerate(columns):
+        if column >= 0:
+            into_columns[..., column] += dy[..., j]
+    for i, row in enumerate(rows):
+        if row >= 0:
+            dx[:, :, row] += into_columns[:, :, i]
     return dx
 
 

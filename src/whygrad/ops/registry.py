@@ -14,7 +14,7 @@ from whygrad.errors import OptionError
 from whygrad.ops import samples
 from whygrad.ops.add import add
 from whygrad.ops.avg_pool2d import avg_pool2d
-from whygrad.ops.batch_norm2d import batch_norm2d
+from whygrad.ops.batch_norm2d import BatchNorm, batch_norm2d
 from whygrad.ops.concat import concat
 from whygrad.ops.conv2d import conv2d
 from whygrad.ops.conv_transpose2d import conv_transpose2d
@@ -58,7 +58,7 @@ class Operation(NamedTuple):
         if "rng" in options:
             options["rng"] = np.random.default_rng(options["rng"])
         value, pullback = self.function(*arrays, *sample.constants, **options)
-        return (value.y if isinstance(value, tuple) else value), pullback
+        return (value.y if isinstance(value, BatchNorm) else value), pullback
 
 
 OPERATIONS: dict[str, Operation] = {

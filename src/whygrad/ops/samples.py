@@ -80,7 +80,15 @@ def conv_transpose2d(rng: np.random.Generator) -> list[Sample]:
         sample((2, 3, 3, 4), (3, 4, 3, 2), (4,)),
         sample((2, 2, 3, 4), (2, 3, 3, 2), (3,), stride=2, padding=1, output_padding=1),
         sample((2, 4, 3, 2), (4, 3, 2, 3), None, stride=(1, 2), padding=(1, 0, 0, 2), groups=2),
-        sample((2, 2, 3, 2), (2, 2, 2, 3), (2, 5, 6), stride=2, dilation=(1, 2), padding=(0, 1, 1, 0), output_padding=(0, 0)),
+        sample(
+            (2, 2, 3, 2),
+            (2, 2, 2, 3),
+            (2, 5, 6),
+            stride=2,
+            dilation=(1, 2),
+            padding=(0, 1, 1, 0),
+            output_padding=(0, 0),
+        ),
     ]
 
 

@@ -20,9 +20,7 @@ class OptimizerState(NamedTuple):
     """What an optimiser remembers between updates."""
 
     step: int  #: how many updates were made
-    slots: dict[
-        str, dict[str, Array]
-    ]  #: by slot and parameter, such as ``{"velocity": {"conv1.weight": array}}``
+    slots: dict[str, dict[str, Array]]  #: by slot and parameter: ``{"velocity": {"conv1.weight": array}}``
 
 
 @dataclass(frozen=True)
@@ -147,20 +145,13 @@ class Optimizer(ABC):
             raise OptionError(where, expected, f"one of {', '.join(unknown)}", remedy)
         if set(state.slots) != set(self.slot_names):
             expected = f"a state with the slots {list(self.slot_names)}"
-            raise OptionError(
-                where, expected, f"{list(state.slots)}", "begin with init(params) of this optimizer"
-            )
+            raise OptionError(where, expected, f"{list(state.slots)}", "begin with init(params) of this optimizer")
 
     def _slot(self, slot: str, value: Array | None, w: Array) -> Array:
         """Return what is remembered of a parameter, zeros if nothing is yet."""
         if value is None:
             return np.zeros_like(w)
-        (value,) = floats(type(self).__name__, **{slot: value})
-        shape(
-            type(self).__name__,
-            slot,
-            value,
-            w.shape,
-            "the state belongs to other parameters: begin with init",
-        )
+        where, remedy = type(self).__name__, "the state belongs to other parameters: begin with init"
+        (value,) = floats(where, **{slot: value})
+        shape(where, slot, value, w.shape, remedy)
         return value.astype(w.dtype, copy=False)

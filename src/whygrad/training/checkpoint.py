@@ -24,7 +24,14 @@ from whygrad.training.state import TrainingState
 from whygrad.typing import Array
 
 _ARRAYS, _STATE, _FORMAT = "arrays.safetensors", "state.json", 1
-_NUMBERS = {"step": int, "epoch": int, "batch": int, "loss_sum": float, "correct": int, "seen": int}
+_NUMBERS: dict[str, type[int] | type[float]] = {
+    "step": int,
+    "epoch": int,
+    "batch": int,
+    "loss_sum": float,
+    "correct": int,
+    "seen": int,
+}
 
 
 def save_checkpoint(path: Path, state: TrainingState, optimizer: Optimizer) -> None:
@@ -64,7 +71,7 @@ def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
         raise _damaged(path / _STATE, f"a checkpoint of {optimizer!r}", f"{described.get('optimizer')}")
     for name, kind in _NUMBERS.items():
         value = described.get(name)
-        if type(value) is not kind or value < 0:
+        if not isinstance(value, kind) or isinstance(value, bool) or not value >= 0:
             raise _damaged(path / _STATE, f"{name} as a number that is not negative", f"{value!r}")
     params, slots = _sort(path / _ARRAYS, unpack_arrays(path / _ARRAYS, content), described.get("slots"))
     for name in ("rng", "epoch_rng"):
@@ -93,9 +100,7 @@ def restore_generator(path: Path, state: Any) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def _sort(
-    path: Path, arrays: dict[str, Array], names: Any
-) -> tuple[dict[str, Array], dict[str, dict[str, Array]]]:
+def _sort(path: Path, arrays: dict[str, Array], names: Any) -> tuple[dict[str, Array], dict[str, dict[str, Array]]]:
     """Divide the arrays of a checkpoint into parameters and the optimiser's slots."""
     if not isinstance(names, list):
         raise _damaged(path, "a list of slots", f"{names!r}")

@@ -10,10 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
-
-import numpy as np
 
 from whygrad.errors import FileError
 from whygrad.typing import Array, Params

@@ -14,7 +14,19 @@ from whygrad.errors import OptionError
 from whygrad.layers import Sequential
 from whygrad.models import model_builder
 from whygrad.ops._checks import number, whole
-from whygrad.optim import SGD, Adam, AdamW, Constant, Cosine, OneCycle, Optimizer, RMSprop, Schedule, StepDecay, clip_by_global_norm
+from whygrad.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    OneCycle,
+    Optimizer,
+    RMSprop,
+    Schedule,
+    StepDecay,
+    clip_by_global_norm,
+)
 from whygrad.training.fit import Clip
 
 #: The images that test a network are the same for every seed, so that runs compare.
@@ -32,9 +44,9 @@ OPTIMIZERS: dict[str, tuple[Callable[[Schedule, float], Optimizer], float]] = {
 
 #: By name: the schedule for a learning rate and the number of steps in all.
 SCHEDULES: dict[str, Callable[[float, int], Schedule]] = {
-    "constant": lambda rate, steps: Constant(rate),
-    "cosine": lambda rate, steps: Cosine(rate, steps),
-    "one-cycle": lambda rate, steps: OneCycle(rate, steps),
+    "constant": lambda rate, _: Constant(rate),
+    "cosine": Cosine,
+    "one-cycle": OneCycle,
     "step": lambda rate, steps: StepDecay(rate, every=max(1, steps // 3), factor=0.1),
 }
 

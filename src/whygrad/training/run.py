@@ -1,11 +1,11 @@
 """A run: a directory that holds a recipe and everything that came of it.
 
-    config.json           the recipe, written first
-    metrics.jsonl         one line a step
-    checkpoints/          the last two training states
-    model.safetensors     the trained parameters, under the names that they have in PyTorch
-    best.safetensors      with early stopping, the best ones so far
-    summary.json          what the finished run reached
+config.json           the recipe, written first
+metrics.jsonl         one line a step
+checkpoints/          the last two training states
+model.safetensors     the trained parameters, under the names that they have in PyTorch
+best.safetensors      with early stopping, the best ones so far
+summary.json          what the finished run reached
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ from whygrad.losses import cross_entropy
 from whygrad.training.checkpoint import Checkpoints, restore_generator
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
-from whygrad.training.files import pack_arrays, pack_json, read_file, read_json, unpack_arrays, write_directory, write_file
+from whygrad.training.files import (
+    pack_arrays,
+    pack_json,
+    read_file,
+    read_json,
+    unpack_arrays,
+    write_directory,
+    write_file,
+)
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
 from whygrad.training.recipe import Experiment, Recipe, prepare
@@ -62,7 +70,7 @@ class Run:
 
         Args:
             recipe: its recipe.
-            path: the directory, which must be empty or not be there; None for the next number below ``parent``.
+            path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
 
         Raises:

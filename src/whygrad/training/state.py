@@ -29,13 +29,11 @@ class TrainingState(NamedTuple):
         return self.optimizer.step
 
     def next_epoch(self) -> TrainingState:
-        """Return the state at the start of the next epoch, whose order is drawn from the generator as it is."""
-        return self._replace(
-            epoch=self.epoch + 1, batch=0, loss_sum=0.0, correct=0, seen=0, epoch_rng=self.rng
-        )
+        """Return the state at the start of the next epoch, whose order the generator draws from here."""
+        return self._replace(epoch=self.epoch + 1, batch=0, loss_sum=0.0, correct=0, seen=0, epoch_rng=self.rng)
 
 
 def beginning(params: Params, optimizer: OptimizerState, rng: np.random.Generator) -> TrainingState:
     """Return the state before the first step."""
-    now = rng.bit_generator.state
+    now = dict(rng.bit_generator.state)
     return TrainingState(dict(params), optimizer, now, now, 0, 0, 0.0, 0, 0)

@@ -1,0 +1,86 @@
+"""The commands of ``whygrad`` and what all of them have in common."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+import whygrad
+from whygrad.cli import console
+from whygrad.cli.evaluate import evaluate
+from whygrad.cli.info import info
+from whygrad.cli.predict import predict
+from whygrad.cli.train import train
+from whygrad.errors import OptionError, WhygradError
+
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+# Typer brings its own copy of the classes that its errors descend from; they are reached from one that it names.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+_CommandLineError: Any = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="whygrad",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Train a convolutional network whose every gradient is derived by hand and checked.",
+)
+app.command()(train)
+app.command()(predict)
+app.command()(evaluate)
+app.command()(info)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"whygrad {whygrad.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Errors are one line on standard error, never a traceback.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:  # noqa: PLR0911 - one for each way to end
+    try:
+        result = app(args=arguments, prog_name="whygrad", standalone_mode=False)
+        sys.stdout.flush()
+    except OptionError as error:
+        console.print_error(str(error))
+        return USAGE
+    except WhygradError as error:
+        console.print_error(str(error))
+        return FAILURE
+    except _CommandLineError as error:
+        usage = isinstance(error, _UsageError)
+        message = error.format_message()
+        console.print_error(f"{message} See whygrad --help." if usage else message)
+        return USAGE if usage else FAILURE
+    except (KeyboardInterrupt, typer.Abort):
+        console.print_error("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, head for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        console.print_error("memory: expected enough for the batch, received none; use a smaller --batch-size")
+        return FAILURE
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,181 @@
+"""``whygrad train``."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from whygrad.checking import TOLERANCE, compare_sample
+from whygrad.cli import console
+from whygrad.data import DATASETS
+from whygrad.errors import NonFiniteError, OptionError
+from whygrad.layers import count
+from whygrad.models import MODELS
+from whygrad.training import Evaluation, Experiment, Recipe, Run, Step
+from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, prepare
+
+_DEFAULT = Recipe()
+#: Images of the sample on which gradients are checked.
+_SAMPLE = 4
+
+
+def train(
+    data: Annotated[str, typer.Argument(help=f"Data set: {', '.join(DATASETS)}.")] = _DEFAULT.data,
+    model: Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")] = _DEFAULT.model,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = _DEFAULT.epochs,
+    batch_size: Annotated[int, typer.Option(help="Images in an update.")] = _DEFAULT.batch_size,
+    optimizer: Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")] = _DEFAULT.optimizer,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Largest learning rate; one that suits the optimizer if left out.")
+    ] = None,
+    schedule: Annotated[str, typer.Option(help=f"One of {', '.join(SCHEDULES)}.")] = _DEFAULT.schedule,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = _DEFAULT.weight_decay,
+    clip: Annotated[float | None, typer.Option(help="Largest global norm of the gradients.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Hold out a tenth for validation and stop after so many epochs without a better loss."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of initialisation, order and dropout.")] = _DEFAULT.seed,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/DATA-N if left out.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Check a sample of the gradients first.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
+) -> None:
+    """Train a network, by default a small one on the embedded handwritten digits.
+
+    Example: `whygrad train --epochs 30 --seed 1`
+    """
+    started = time.perf_counter()
+    recipe = Recipe(
+        data,
+        model,
+        epochs,
+        batch_size,
+        optimizer,
+        learning_rate,
+        schedule,
+        weight_decay,
+        clip,
+        patience,
+        seed,
+    )
+    if resume is not None and (recipe != _DEFAULT or out is not None):
+        remedy = "leave the other options out: the run remembers them"
+        raise OptionError("--resume", "a run and no other choices", "both", remedy)
+    experiment = prepare(recipe) if resume is None else None
+    run = Run(resume) if resume is not None else Run.create(recipe, out)
+    experiment = experiment or run.experiment()
+    shown = console.out() if not as_json else Console(quiet=True)
+
+    if run.summary is not None:
+        _report_finished(run, shown, as_json=as_json)
+        return
+    _introduce(run, experiment, shown)
+    if check:
+        _check_sample(run, experiment, shown)
+    try:
+        _train(run, experiment)
+    except KeyboardInterrupt:
+        console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
+        raise typer.Exit(130) from None
+    summary, result = run.finish(experiment, time.perf_counter() - started)
+    if as_json:
+        console.print_json(summary)
+    _report(run, experiment, summary, result, shown)
+
+
+def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
+    recipe, data = run.recipe, experiment.train
+    held_out = f", {len(experiment.validation.labels)} for validation" if experiment.validation else ""
+    shown.print(
+        f"[bold]{recipe.data}[/]: {len(data.labels)} training images{held_out}, {len(experiment.test.labels)} test"
+        f" images, {'x'.join(map(str, data.image_shape))}, {len(data.classes)} classes"
+    )
+    shown.print(
+        f"[bold]{recipe.model}[/]: {count(experiment.model):,} parameters, {recipe.optimizer} with"
+        f" {recipe.schedule} schedule, {recipe.epochs} epochs in batches of {recipe.batch_size}, seed {recipe.seed}"
+    )
+
+
+def _check_sample(run: Run, experiment: Experiment, shown: Console) -> None:
+    data = experiment.train
+    params = experiment.model.init(np.random.default_rng(run.recipe.seed))
+    rows = compare_sample(
+        experiment.model, params, data.images[:_SAMPLE], data.labels[:_SAMPLE], seed=run.recipe.seed
+    )
+    worst = max(rows, key=lambda row: row.relative_error)
+    if worst.relative_error > TOLERANCE:
+        where = f"gradient of {worst.name}{list(worst.worst)}"
+        received = f"{worst.analytic:.9g}"
+        remedy = "do not trust this training; report it, or skip the check with --no-check"
+        raise NonFiniteError(where, f"{worst.numeric:.9g}, by finite differences", received, remedy)
+    shown.print(
+        f"[bold]gradients[/]: {sum(row.checked for row in rows)} entries in {len(rows)} parameters agree with their"
+        f" finite differences, largest relative error {worst.relative_error:.1e}"
+    )
+
+
+def _train(run: Run, experiment: Experiment) -> None:
+    """Train to the end, with a progress bar where somebody is looking."""
+    looking = console.progress_console()
+    batches = -(-len(experiment.train.labels) // run.recipe.batch_size)
+    bar = Progress(
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.fields[now]}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=looking,
+        transient=True,
+    )
+    with bar if looking is not None else nullcontext():
+        task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
+        steps = run.steps(experiment)
+        try:
+            for step in steps:
+                if looking is not None:
+                    bar.update(task, completed=step.step, now=f"loss {step.epoch_loss:.4f}")
+                    if step.ends_epoch:
+                        looking.print(_epoch_line(step, run.recipe.epochs))
+        finally:
+            steps.close()  # type: ignore[attr-defined]  # writes the checkpoint of the last step
+
+
+def _epoch_line(step: Step, epochs: int) -> str:
+    width = len(str(epochs))
+    accuracy = "" if step.epoch_accuracy is None else f"  accuracy {console.percent(step.epoch_accuracy):>8}"
+    return f"epoch {step.epoch:>{width}}/{epochs}  loss {step.epoch_loss:.4f}{accuracy}"
+
+
+def _report(run: Run, experiment: Experiment, summary: dict[str, Any], result: Evaluation, shown: Console) -> None:
+    total = len(experiment.test.labels)
+    right = round(result.accuracy * total)
+    shown.print(
+        f"\n[bold green]test accuracy {console.percent(result.accuracy)}[/] ({right} of {total}),"
+        f" after {summary['epochs']} epochs in {summary['seconds']:.1f} s\n"
+    )
+    shown.print(console.confusion_table(result.confusion, experiment.test.classes))
+    shown.print(f"The run is in [bold]{run.path}[/]. What to try next:")
+    for command, what in (
+        (f"whygrad info {run.path}", "the network and its training, in numbers"),
+        (f"whygrad predict {run.path} IMAGE.png", "what it makes of your own image"),
+        (f"whygrad train --seed {run.recipe.seed + 1}", "how much of it was luck"),
+        ("whygrad train --optimizer adamw", "another optimiser"),
+    ):
+        shown.print(f"  [cyan]{command:<{len(str(run.path)) + 27}}[/]  {what}")
+
+
+def _report_finished(run: Run, shown: Console, *, as_json: bool) -> None:
+    summary = run.summary or {}
+    if as_json:
+        console.print_json(summary)
+    accuracy = console.percent(float(summary.get("test_accuracy", 0.0)))
+    shown.print(f"{run.path} is finished: test accuracy {accuracy} after {summary.get('epochs')} epochs.")
