@@ -1,3 +1,65 @@
-"""A convolutional network from scratch whose every gradient can be seen, checked and explained."""
+"""A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
-__version__ = "0.1.0"
+The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
+``initializers``, ``data``, ``training`` and ``checking``. What people type most stands here as well.
+"""
+
+from whygrad import checking, data, initializers, layers, losses, models, ops, optim, training
+from whygrad.errors import (
+    DataError,
+    DTypeError,
+    FileError,
+    NonFiniteError,
+    OptionError,
+    ShapeError,
+    WhygradError,
+)
+from whygrad.layers import Graph, Residual, Sequential
+from whygrad.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    half_squared_error,
+    hinge,
+    mean_squared_error,
+)
+from whygrad.optim import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_by_value
+from whygrad.training import Step, evaluate, fit, predict
+from whygrad.version import __version__
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "DTypeError",
+    "DataError",
+    "FileError",
+    "Graph",
+    "NonFiniteError",
+    "OptionError",
+    "RMSprop",
+    "Residual",
+    "Sequential",
+    "ShapeError",
+    "Step",
+    "WhygradError",
+    "__version__",
+    "binary_cross_entropy",
+    "checking",
+    "clip_by_global_norm",
+    "clip_by_value",
+    "cross_entropy",
+    "data",
+    "evaluate",
+    "fit",
+    "half_squared_error",
+    "hinge",
+    "initializers",
+    "layers",
+    "losses",
+    "mean_squared_error",
+    "models",
+    "ops",
+    "optim",
+    "predict",
+    "training",
+]

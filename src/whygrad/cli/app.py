@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-import whygrad
 from whygrad.cli import console
 from whygrad.cli.evaluate import evaluate
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
 from whygrad.errors import OptionError, WhygradError
+from whygrad.version import __version__
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -38,7 +38,7 @@ app.command()(info)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"whygrad {whygrad.__version__}\n")
+        sys.stdout.write(f"whygrad {__version__}\n")
         raise typer.Exit
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-import whygrad
 from whygrad.errors import FileError, WhygradError
 from whygrad.layers import Layer, count
 from whygrad.losses import cross_entropy
@@ -37,6 +36,7 @@ from whygrad.training.metrics import Metrics
 from whygrad.training.recipe import Experiment, Recipe, prepare
 from whygrad.training.state import beginning
 from whygrad.typing import Array
+from whygrad.version import __version__
 
 _CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
 
@@ -76,7 +76,7 @@ class Run:
         Raises:
             FileError: the directory is in use or cannot be written.
         """
-        files = {_CONFIG: pack_json({"whygrad": whygrad.__version__, "recipe": recipe.to_dict()})}
+        files = {_CONFIG: pack_json({"whygrad": __version__, "recipe": recipe.to_dict()})}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 remedy = "choose another directory, or continue it with --resume"
