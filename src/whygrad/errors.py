@@ -52,6 +52,10 @@ class NonFiniteError(WhygradError, ArithmeticError):
     """NaN or infinity where a finite number is needed."""
 
 
+class GradientError(WhygradError, ArithmeticError):
+    """A gradient that disagrees with its finite differences."""
+
+
 class FileError(WhygradError):
     """A file or directory that is missing, damaged or cannot be written."""
 

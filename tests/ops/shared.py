@@ -62,9 +62,7 @@ def lay_out(array, order):
 
 def sources():
     """Return the strategy that draws every dtype and memory order."""
-    return st.builds(
-        Source, st.integers(0, 2**32 - 1), st.sampled_from(sorted(TOLERANCE)), st.sampled_from(ORDERS)
-    )
+    return st.builds(Source, st.integers(0, 2**32 - 1), st.sampled_from(sorted(TOLERANCE)), st.sampled_from(ORDERS))
 
 
 def shapes(min_dims=0, max_dims=4, max_side=4):

@@ -19,9 +19,7 @@ from whygrad.ops import softplus
 @given(sources(), shapes(), st.sampled_from([1, 5, 100]))
 def test_value_and_gradient_are_those_of_pytorch(source, shape, scale):
     # PyTorch goes over to y = x at the threshold, by default at 20, where eight digits are right.
-    assert_agrees(
-        softplus, lambda x: functional().softplus(x, threshold=40), source, scale * source.normal(*shape)
-    )
+    assert_agrees(softplus, lambda x: functional().softplus(x, threshold=40), source, scale * source.normal(*shape))
 
 
 def test_rectifies_smoothly():

@@ -61,6 +61,9 @@ def test_an_update_writes_to_nothing_and_two_calls_are_equal(optimizer, seed, sh
             np.testing.assert_array_equal(value, again[name])
             np.testing.assert_array_equal(params[name], before[0][name])
             np.testing.assert_array_equal(gradients[name], before[1][name])
+        for held in after.slots.values():
+            assert all(isinstance(value, np.ndarray) for value in held.values())
+            assert all((value.shape, value.dtype) == (shape, dtype) for value in held.values())
         assert_same_state(after, after_again)
         assert_same_state(state, before[2])
         params = {name: frozen(value) for name, value in updated.items()}
@@ -95,15 +98,18 @@ def test_slots_begin_as_zeros_with_the_first_gradient_and_rest_without_one(optim
 
 
 @each
-def test_results_have_the_dtype_of_the_parameter_whatever_that_of_gradient_and_slots(optimizer):
-    params = {"w": np.ones(3, np.float32)}
-    updated, state = optimizer.update(params, {"w": np.ones(3)}, optimizer.init(params))
-    doubled = OptimizerState(
-        1, {slot: {"w": held["w"].astype(np.float64)} for slot, held in state.slots.items()}
-    )
-    updated, state = optimizer.update(updated, {"w": np.ones(3)}, doubled)
+def test_gradients_and_slots_of_another_dtype_are_rounded_to_that_of_the_parameter(optimizer):
+    rng = np.random.default_rng(0)
+    params, g = {"w": rng.normal(size=50).astype(np.float32)}, rng.normal(size=50)
+    slots = {slot: rng.uniform(1, 2, 50) for slot in optimizer.slot_names}
+    wide = OptimizerState(1, {slot: {"w": value} for slot, value in slots.items()})
+    single = OptimizerState(1, {slot: {"w": value.astype(np.float32)} for slot, value in slots.items()})
+    updated, state = optimizer.update(params, {"w": g}, wide)
+    wanted, wanted_state = optimizer.update(params, {"w": g.astype(np.float32)}, single)
     assert updated["w"].dtype == np.float32
     assert all(held["w"].dtype == np.float32 for held in state.slots.values())
+    np.testing.assert_array_equal(updated["w"], wanted["w"])
+    assert_same_state(state, wanted_state)
 
 
 @each
@@ -139,6 +145,17 @@ def test_the_schedule_is_asked_for_the_steps_from_zero_on():
     assert asked == [0, 1, 2]
     assert params["w"].dtype == np.float32
     np.testing.assert_allclose(params["w"], [-(1 + 1 / 2 + 1 / 3)], rtol=1e-6)
+
+
+def test_the_rate_of_a_step_is_that_of_the_schedule_or_the_number():
+    assert [SGD(StepDecay(0.5, every=2, factor=0.5)).rate(step) for step in range(5)] == [
+        0.5,
+        0.5,
+        0.25,
+        0.25,
+        0.125,
+    ]
+    assert AdamW(0.25).rate(10) == 0.25
 
 
 def test_a_saved_state_continues_the_schedule_and_the_bias_correction():

@@ -11,11 +11,12 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
 
 from whygrad.checking import TOLERANCE, compare_sample
 from whygrad.cli import console
 from whygrad.data import DATASETS
-from whygrad.errors import NonFiniteError, OptionError
+from whygrad.errors import GradientError, OptionError
 from whygrad.layers import count
 from whygrad.models import MODELS
 from whygrad.training import Evaluation, Experiment, Recipe, Run, Step
@@ -37,12 +38,17 @@ def train(
     ] = None,
     schedule: Annotated[str, typer.Option(help=f"One of {', '.join(SCHEDULES)}.")] = _DEFAULT.schedule,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = _DEFAULT.weight_decay,
+    label_smoothing: Annotated[
+        float, typer.Option(help="Share of the target spread over all classes.")
+    ] = _DEFAULT.label_smoothing,
     clip: Annotated[float | None, typer.Option(help="Largest global norm of the gradients.")] = None,
     patience: Annotated[
         int | None,
         typer.Option(help="Hold out a tenth for validation and stop after so many epochs without a better loss."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of initialisation, order and dropout.")] = _DEFAULT.seed,
+    seed: Annotated[
+        int, typer.Option(help="Of the images held out, initialisation, order and dropout.")
+    ] = _DEFAULT.seed,
     out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/DATA-N if left out.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
@@ -56,17 +62,18 @@ def train(
     """
     started = time.perf_counter()
     recipe = Recipe(
-        data,
-        model,
-        epochs,
-        batch_size,
-        optimizer,
-        learning_rate,
-        schedule,
-        weight_decay,
-        clip,
-        patience,
-        seed,
+        data=data,
+        model=model,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        clip=clip,
+        patience=patience,
+        seed=seed,
     )
     if resume is not None and (recipe != _DEFAULT or out is not None):
         remedy = "leave the other options out: the run remembers them"
@@ -110,14 +117,19 @@ def _check_sample(run: Run, experiment: Experiment, shown: Console) -> None:
     data = experiment.train
     params = experiment.model.init(np.random.default_rng(run.recipe.seed))
     rows = compare_sample(
-        experiment.model, params, data.images[:_SAMPLE], data.labels[:_SAMPLE], seed=run.recipe.seed
+        experiment.model,
+        params,
+        data.images[:_SAMPLE],
+        data.labels[:_SAMPLE],
+        seed=run.recipe.seed,
+        loss=experiment.loss,
     )
     worst = max(rows, key=lambda row: row.relative_error)
     if worst.relative_error > TOLERANCE:
         where = f"gradient of {worst.name}{list(worst.worst)}"
         received = f"{worst.analytic:.9g}"
         remedy = "do not trust this training; report it, or skip the check with --no-check"
-        raise NonFiniteError(where, f"{worst.numeric:.9g}, by finite differences", received, remedy)
+        raise GradientError(where, f"{worst.numeric:.9g}, by finite differences", received, remedy)
     shown.print(
         f"[bold]gradients[/]: {sum(row.checked for row in rows)} entries in {len(rows)} parameters agree with their"
         f" finite differences, largest relative error {worst.relative_error:.1e}"
@@ -136,7 +148,9 @@ def _train(run: Run, experiment: Experiment) -> None:
         console=looking,
         transient=True,
     )
-    with bar if looking is not None else nullcontext():
+    # One thread: matrices this small gain nothing from more, which only get in the way of whatever else runs, and
+    # the same seed gives the same bits whatever the number of cores.
+    with threadpool_limits(1, "blas"), bar if looking is not None else nullcontext():
         task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
         steps = run.steps(experiment)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ def max_pool2d(
     )
     check_windows_see_image("max_pool2d", where)
     seen = windows(pad(x, where.padding, -np.inf), where)
-    taps = seen.reshape(*seen.shape[:4], -1)
+    taps = seen.reshape(*seen.shape[:4], prod(where.kernel))
     winner = taps.argmax(axis=-1)
     y = np.take_along_axis(taps, winner[..., None], axis=-1)[..., 0]
     return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
@@ -93,7 +94,7 @@ def max_pool2d_backward(saved: Saved, dy: Array) -> Array:
     """
     winner, where, dtype = saved
     dy = cotangent("max_pool2d", dy, winner.shape, dtype)
-    taps = np.arange(where.kernel[0] * where.kernel[1])
+    taps = np.arange(prod(where.kernel))
     routed = np.where(winner[..., None] == taps, dy[..., None], dtype.type(0))
     return fold(routed.reshape(*dy.shape, *where.kernel), where)
 

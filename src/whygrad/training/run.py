@@ -18,7 +18,6 @@ import numpy as np
 
 from whygrad.errors import FileError, WhygradError
 from whygrad.layers import Layer, count
-from whygrad.losses import cross_entropy
 from whygrad.training.checkpoint import Checkpoints, restore_generator
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
@@ -131,6 +130,7 @@ class Run:
             state.params,
             experiment.train.images,
             experiment.train.labels,
+            loss=experiment.loss,
             optimizer=optimizer,
             rng=rng,
             epochs=recipe.epochs,
@@ -217,7 +217,7 @@ class Run:
 
 def _evaluate(experiment: Experiment, params: dict[str, Array], *, validation: bool = False) -> Evaluation:
     data = experiment.validation if validation and experiment.validation is not None else experiment.test
-    return evaluate(experiment.model, params, data.images, data.labels, loss=cross_entropy)
+    return evaluate(experiment.model, params, data.images, data.labels)
 
 
 def check_parameters(path: Path, model: Layer, params: dict[str, Array]) -> None:
