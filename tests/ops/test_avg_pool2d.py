@@ -117,7 +117,7 @@ def test_refuses_images_of_another_rank_and_windows_that_do_not_fit():
         ({"kernel_size": 2, "stride": (1, 0)}, "stride to be a whole number of at least 1, received 0"),
         (
             {"kernel_size": 2, "padding": "same ones"},
-            'padding as "same", "valid", a whole number, a pair or four',
+            "padding as a whole number, (vertical, horizontal) or (top, bottom, left, right)",
         ),
         (
             {"kernel_size": 2, "padding": 2},

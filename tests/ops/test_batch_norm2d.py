@@ -156,3 +156,9 @@ def test_refuses_a_gradient_of_another_shape_than_the_value():
 def test_pullback_survives_pickling(training):
     (y, _, _), pullback = call(column(1, 2, 4), training=training)
     assert_pickles(pullback, y)
+
+
+def test_a_negative_running_variance_is_refused():
+    one = np.ones(1)
+    with pytest.raises(DataError, match="a running_var that is not negative, received -1; begin with ones"):
+        batch_norm2d(np.ones((1, 1, 2, 2)), one, one, one, -one, training=False)

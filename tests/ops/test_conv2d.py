@@ -145,45 +145,34 @@ def test_the_odd_remainder_of_same_padding_goes_to_the_bottom_and_right():
     np.testing.assert_array_equal(y, image([[10, 6], [7, 4]]))
 
 
-IMAGES, FILTERS = np.ones((1, 4, 3, 5)), np.ones((6, 4, 3, 3))
+SHAPES = {"x": (1, 4, 3, 5), "w": (6, 4, 3, 3), "b": (6,)}
+IMAGES, FILTERS = np.ones(SHAPES["x"]), np.ones(SHAPES["w"])
 WIDE = "window no larger than the padded image of 3x5 with padding (0, 0, 0, 0), received a 3x3 window that spans"
 FORMS = "a whole number, (vertical, horizontal)"
 
 
 @pytest.mark.parametrize(
-    ("x", "w", "b", "options", "text"),
+    ("changed", "options", "text"),
     [
-        ((28, 28), (6, 4, 3, 3), (6,), {}, "x of shape (N, C, H, W), received (28, 28); add the missing axes"),
-        ((1, 4, 3, 5), (4, 3, 3), (4,), {}, "w of shape (F, C/groups, R, S), received (4, 3, 3); reshape w"),
         (
-            (1, 4, 3, 5),
-            (6, 3, 3, 3),
-            (6,),
+            {"x": (28, 28)},
             {},
-            "x with 3 channels (w has 3 a group, 1 groups), received 4 channels",
+            "x of shape (N, C, H, W), received (28, 28); add the missing axes with x[None, None]",
         ),
-        (
-            (1, 4, 3, 5),
-            (6, 4, 3, 3),
-            (6,),
-            {"groups": 2},
-            "x with 8 channels (w has 4 a group, 2 groups), received 4",
-        ),
-        ((1, 4, 3, 5), (6, 4, 3, 3), (6,), {"dilation": (1, 3)}, f"a {WIDE} 3x7; use a smaller kernel or dilation"),
-        ((1, 4, 3, 5), (6, 4, 3, 3), (6,), {"dilation": (2, 1)}, f"a {WIDE} 5x3; use a smaller kernel or dilation"),
-        (
-            (1, 4, 3, 5),
-            (6, 4, 3, 3),
-            (4,),
-            {},
-            "b of shape (6,) or (6, 1, 3), received (4,); give one bias a channel",
-        ),
-        ((1, 4, 3, 5), (6, 4, 3, 3), (6, 3, 1), {}, "b of shape (6,) or (6, 1, 3), received (6, 3, 1)"),
+        ({"x": (4, 9, 9)}, {}, "x of shape (N, C, H, W), received (4, 9, 9); add the missing axes with x[None]"),
+        ({"w": (4, 3, 3)}, {}, "w of shape (F, C/groups, R, S), received (4, 3, 3); reshape w to 4 axes"),
+        ({"w": (6, 3, 3, 3)}, {}, "x with 3 channels (w has 3 a group, 1 groups), received 4 channels; give w"),
+        ({}, {"groups": 2}, "x with 8 channels (w has 4 a group, 2 groups), received 4 channels; give w the shape"),
+        ({}, {"dilation": (1, 3)}, f"a {WIDE} 3x7; use a smaller kernel or dilation, more padding"),
+        ({}, {"dilation": (2, 1)}, f"a {WIDE} 5x3; use a smaller kernel or dilation, more padding"),
+        ({"b": (4,)}, {}, "b of shape (6,) or (6, 1, 3), received (4,); give one bias a channel"),
+        ({"b": (6, 3, 1)}, {}, "b of shape (6,) or (6, 1, 3), received (6, 3, 1)"),
     ],
 )
-def test_refuses_shapes_that_do_not_fit(x, w, b, options, text):
+def test_refuses_shapes_that_do_not_fit(changed, options, text):
+    arrays = {name: np.ones(shape) for name, shape in (SHAPES | changed).items()}
     with refusal(ShapeError, f"conv2d: expected {text}"):
-        conv2d(np.ones(x), np.ones(w), np.ones(b), **options)
+        conv2d(**arrays, **options)
 
 
 @pytest.mark.parametrize(

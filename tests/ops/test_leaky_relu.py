@@ -43,3 +43,8 @@ def test_refuses_what_cannot_carry_a_gradient():
 def test_pullback_survives_pickling():
     _, pullback = leaky_relu(np.array([-1.0, 2.0]))
     assert_pickles(pullback, np.array([3.0, 4.0]))
+
+
+def test_large_positive_entries_never_meet_the_slope():
+    y, pullback = leaky_relu(np.array([1e30], np.float32), negative_slope=1e10)
+    assert y == pullback(np.array([1e30], np.float32)) == np.float32(1e30)

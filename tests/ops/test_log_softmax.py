@@ -50,10 +50,10 @@ def test_stays_finite_for_huge_scores(dtype, huge):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_stays_finite_for_scores_at_both_ends_of_the_range(dtype):
+def test_is_never_nan_for_scores_at_both_ends_of_the_range(dtype):
     largest = np.finfo(dtype).max
     y, pullback = log_softmax(np.array([[-largest, largest]], dtype))
-    np.testing.assert_array_equal(y, np.array([[-largest, 0]], dtype))
+    np.testing.assert_array_equal(y, np.array([[-np.inf, 0]], dtype))
     assert_close(pullback(np.array([[1, 0]], dtype)), [[1, -1]], dtype)
 
 
@@ -75,3 +75,9 @@ def test_refuses_what_cannot_carry_a_gradient():
 def test_pullback_survives_pickling():
     _, pullback = log_softmax(np.array([[-1.0, 2.0]]))
     assert_pickles(pullback, np.array([[3.0, 4.0]]))
+
+
+def test_a_score_of_minus_infinity_has_the_logarithm_of_no_chance():
+    y, pullback = log_softmax(np.array([[-np.inf, 0.0, 0.0]]))
+    np.testing.assert_allclose(y, [[-np.inf, -np.log(2), -np.log(2)]])
+    np.testing.assert_allclose(pullback(np.array([[0.0, 1.0, 0.0]])), [[0, 0.5, -0.5]])

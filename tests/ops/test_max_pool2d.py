@@ -161,3 +161,9 @@ def test_refuses_what_cannot_carry_a_gradient():
 def test_pullback_survives_pickling():
     y, pullback = max_pool2d(Source(0).normal(2, 3, 5, 6), kernel_size=3, stride=2, padding=1)
     assert_pickles(pullback, y)
+
+
+def test_padding_never_wins_even_against_minus_infinity():
+    y, pullback = max_pool2d(np.full((1, 1, 3, 3), -np.inf), kernel_size=2, padding=1, stride=1)
+    dx = pullback(np.ones_like(y))
+    assert dx.sum() == y.size

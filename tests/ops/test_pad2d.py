@@ -128,8 +128,8 @@ def test_refuses_images_that_are_too_small_or_of_another_rank(shape, options, te
             {"padding": "same"},
             "padding as a whole number, (vertical, horizontal) or (top, bottom, left, right)",
         ),
-        ({"padding": 1, "value": np.nan}, "value in [-inf, inf], received nan; change value"),
-        ({"padding": 1, "value": "0"}, "value in [-inf, inf], received '0'; change value"),
+        ({"padding": 1, "value": np.nan}, "value in [-1.79769e+308, 1.79769e+308], received nan; change value"),
+        ({"padding": 1, "value": "0"}, "value in [-1.79769e+308, 1.79769e+308], received '0'; change value"),
     ],
 )
 def test_refuses_options_outside_their_domain(options, text):
@@ -144,3 +144,11 @@ def test_refuses_what_cannot_carry_a_gradient():
 def test_pullback_survives_pickling():
     y, pullback = pad2d(Source(0).normal(2, 3, 4, 5), padding=2, mode="reflect")
     assert_pickles(pullback, y)
+
+
+def test_a_value_that_the_dtype_cannot_hold_is_refused_and_infinity_is_not():
+    x = np.zeros((1, 1, 1, 1), np.float32)
+    for value in (1e300, 10**400):
+        with pytest.raises(OptionError, match="value in"):
+            pad2d(x, padding=1, value=value)
+    assert pad2d(x, padding=1, value=-np.inf)[0][0, 0, 0, 0] == -np.inf

@@ -1,5 +1,7 @@
 """What must hold for every registered operation."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -76,28 +78,30 @@ def plant(mutation, gradient):
     return wrong
 
 
+def planted_run(op, sample, at, mutation, inputs):
+    """Run the operation with a mistake in its gradient number ``at``."""
+    y, pullback = op.run(sample, inputs)
+
+    def wrong_pullback(dy):
+        gradients = list(as_tuple(pullback(dy)))
+        gradients[at] = plant(mutation, gradients[at])
+        return tuple(gradients)
+
+    return y, wrong_pullback
+
+
 @each_case
 @pytest.mark.parametrize("mutation", ["zero", "sign", "mean for sum", "transpose", "one entry"])
 def test_a_planted_mistake_makes_the_check_fail(name, i, mutation):
     op, sample = OPERATIONS[name], sample_of(name, i)
     planted = 0
     for at, key in enumerate(sample.inputs):
-
-        def function(inputs, at=at):
-            y, pullback = op.run(sample, inputs)
-
-            def wrong(dy):
-                gradients = list(as_tuple(pullback(dy)))
-                gradients[at] = plant(mutation, gradients[at])
-                return tuple(gradients)
-
-            return y, wrong
-
         _, gradients = run_and_pull(op, sample)
         scale = np.abs(gradients[at]).max()
         if np.abs(plant(mutation, gradients[at]) - gradients[at]).max() <= 10 * RIGHT * scale:
             continue  # a mutation that changes nothing here: a transposed vector, a median entry of 0
         planted += 1
+        function = partial(planted_run, op, sample, at, mutation)
         rows = compare_pullback(function, sample.inputs, rng=np.random.default_rng(0))
         wrong = [row.name for row in rows if row.relative_error >= RIGHT]
         assert wrong == [key]

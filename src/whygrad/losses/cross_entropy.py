@@ -70,7 +70,8 @@ def cross_entropy(
     log_p = log_probabilities(op, z, axis=1)
     by = divisor(op, reduction, count)
     with np.errstate(over="ignore"):  # a loss beyond the largest number is infinite, its gradient is not
-        loss = float(-(a * log_p).sum() / by)
+        terms = np.multiply(a, log_p, out=np.zeros_like(a), where=a > 0)  # 0·log 0 counts as 0
+        loss = float(-terms.sum() / by)
     return loss, (np.exp(log_p) * a.sum(axis=1, keepdims=True) - a) / z.dtype.type(by)
 
 

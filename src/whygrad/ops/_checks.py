@@ -94,6 +94,13 @@ def number(op: str, name: str, value: float, low: float, high: float, *, open_hi
     return float(value)
 
 
+def flag(op: str, name: str, value: Any) -> bool:
+    """Return ``value``, refusing what is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(op, f"{name} to be True or False", f"{value!r}", f"change {name}")
+    return bool(value)
+
+
 def axis_of(op: str, axis: int, ndim: int) -> int:
     """Return a non-negative axis, refusing one that the array does not have."""
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not -ndim <= axis < ndim:

@@ -12,12 +12,13 @@ arXiv:1603.07285.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops._checks import pair, whole
+from whygrad.ops._checks import flag, pair, whole
 from whygrad.typing import Array, Pair, Sides
 
 FourSides = tuple[int, int, int, int]
@@ -60,7 +61,7 @@ def geometry(
     kernel, stride = pair(op, "kernel_size", kernel), pair(op, "stride", stride)
     dilation = pair(op, "dilation", dilation)
     span = _span(kernel, dilation)
-    sides = _resolve(op, padding, size, span, stride)
+    sides, ceil_mode = _resolve(op, padding, size, span, stride), flag(op, "ceil_mode", ceil_mode)
     output, overhang = [], []
     for axis in (0, 1):
         room = size[axis] + sides[2 * axis] + sides[2 * axis + 1] - span[axis]
@@ -116,7 +117,7 @@ def _resolve(
     return four_sides(op, padding)
 
 
-def pad(x: Array, sides: FourSides, value: float = 0.0) -> Array:
+def pad(x: npt.NDArray[Any], sides: FourSides, value: float = 0.0) -> npt.NDArray[Any]:
     """Return x with ``sides`` of ``value`` around its last two axes; x itself where there is nothing to add."""
     if not any(sides):
         return x

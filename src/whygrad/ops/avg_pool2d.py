@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import cotangent, floats, rank
-from whygrad.ops._windows import Geometry, fold, geometry, pad, windows
+from whygrad.ops._checks import cotangent, flag, floats, rank
+from whygrad.ops._windows import Geometry, fold, four_sides, geometry, pad, windows
 from whygrad.ops.max_pool2d import check_windows_see_image
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 
@@ -66,10 +66,11 @@ def avg_pool2d(
     (x,) = floats("avg_pool2d", x=x)
     rank("avg_pool2d", "x", x, "(N, C, H, W)")
     stride = kernel_size if stride is None else stride
-    size = (x.shape[2], x.shape[3])
-    where = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    size, sides = (x.shape[2], x.shape[3]), four_sides("avg_pool2d", padding)
+    count_include_pad = flag("avg_pool2d", "count_include_pad", count_include_pad)
+    where = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=sides, ceil_mode=ceil_mode)
     check_windows_see_image("avg_pool2d", where)
-    counted = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=padding).padded
+    counted = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=sides).padded
     entries = _count(where, counted if count_include_pad else None).astype(x.dtype)
     y = windows(pad(x, where.padding), where).sum(axis=(4, 5)) / entries
     return y, partial(avg_pool2d_backward, Saved(entries, y.shape, where))

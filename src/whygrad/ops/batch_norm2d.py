@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import DataError
-from whygrad.ops._checks import cotangent, floats, number, rank, shape
+from whygrad.ops._checks import cotangent, flag, floats, number, rank, shape
 from whygrad.typing import Array, Pullback
 
 
@@ -56,7 +56,7 @@ def batch_norm2d(
         running_var: (C,), the unbiased variance, not negative.
         training: whether the batch is normalised by its own statistics.
         momentum: weight of this batch in the running statistics, 0 to 1.
-        eps: added to the variance, so that a constant channel divides by something.
+        eps: added to the variance; with 0 a constant channel divides by zero.
 
     Returns:
         (y, running_mean, running_var), the statistics as new arrays, and the pullback dy → (dx, dgamma, dbeta)
@@ -66,7 +66,7 @@ def batch_norm2d(
         ShapeError: ranks or channels that do not fit.
         DTypeError: integers, or dtypes that differ.
         OptionError: momentum or eps outside their domain.
-        DataError: training on a single entry a channel, whose variance says nothing.
+        DataError: a negative running_var, or training on one entry a channel, whose variance says nothing.
 
     Example:
         >>> one, zero = np.ones(1), np.zeros(1)
@@ -90,6 +90,11 @@ def batch_norm2d(
         shape(op, name, array, (x.shape[1],), f"{name} has one entry for each of the {x.shape[1]} channels of x")
     momentum = number(op, "momentum", momentum, 0.0, 1.0)
     eps = number(op, "eps", eps, 0.0, 1e30)
+
+    training = flag(op, "training", training)
+    if (running_var < 0).any():
+        received = f"{running_var.min():g}"
+        raise DataError(op, "a running_var that is not negative", received, "begin with ones, or repair the file")
 
     mean, var = running_mean, running_var
     entries = x.shape[0] * x.shape[2] * x.shape[3]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import OptionError
-from whygrad.ops._checks import cotangent, floats, number
+from whygrad.ops._checks import cotangent, flag, floats, number
 from whygrad.typing import Array, Pullback
 
 
@@ -52,7 +52,7 @@ def dropout(
     (x,) = floats("dropout", x=x)
     p = number("dropout", "p", p, 0.0, 1.0, open_high=True)
     factor = np.ones_like(x)
-    if training and p:
+    if flag("dropout", "training", training) and p:
         if not isinstance(rng, np.random.Generator):
             remedy = "pass rng=np.random.default_rng(seed)"
             raise OptionError("dropout", "rng as a numpy.random.Generator in training", f"{rng!r}", remedy)

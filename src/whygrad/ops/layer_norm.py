@@ -31,7 +31,7 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> tup
         x: (N, ..., D), float32 or float64.
         gamma: scale γ, in the shape of the last axes of x.
         beta: shift β, likewise.
-        eps: added to the variance.
+        eps: added to the variance; with 0 a constant sample divides by zero.
 
     Returns:
         y in the shape of x and the pullback dy → (dx, dgamma, dbeta).

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from whygrad.ops._checks import cotangent, floats, number
 from whygrad.typing import Array, Pullback
@@ -15,9 +14,7 @@ from whygrad.typing import Array, Pullback
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    is_positive: npt.NDArray[np.bool_]  #: where x > 0
-    negative_slope: float
-    dtype: np.dtype[Any]
+    slope: Array  #: dy/dx at x: 1 or a
 
 
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
@@ -27,14 +24,14 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullba
 
     Args:
         x: any shape, float32 or float64.
-        negative_slope: a, any finite number.
+        negative_slope: a, from −1e30 to 1e30.
 
     Returns:
         y in the shape of x and the pullback dy → dx.
 
     Raises:
         DTypeError: integers.
-        OptionError: a slope that is not a finite number.
+        OptionError: a slope outside its domain.
 
     Example:
         >>> y, pullback = leaky_relu(np.array([-2., 3.]), negative_slope=0.5)
@@ -48,11 +45,10 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullba
     """
     (x,) = floats("leaky_relu", x=x)
     slope = number("leaky_relu", "negative_slope", negative_slope, -1e30, 1e30)
-    is_positive = x > 0
-    return np.where(is_positive, x, x * slope), partial(leaky_relu_backward, Saved(is_positive, slope, x.dtype))
+    y = np.where(x > 0, x, slope * np.minimum(x, 0))
+    return y, partial(leaky_relu_backward, Saved(np.where(x > 0, 1, slope).astype(x.dtype)))
 
 
 def leaky_relu_backward(saved: Saved, dy: Array) -> Array:
     """Scale dy by the slope that x met: dx = dy where x > 0, else a·dy."""
-    dy = cotangent("leaky_relu", dy, saved.is_positive.shape, saved.dtype)
-    return np.where(saved.is_positive, dy, dy * saved.negative_slope)
+    return cotangent("leaky_relu", dy, saved.slope.shape, saved.slope.dtype) * saved.slope

@@ -59,7 +59,7 @@ def log_softmax_backward(saved: Saved, dy: Array) -> Array:
 
 
 def log_probabilities(op: str, x: Array, axis: int) -> Array:
-    """Return log softmax(x): at most 0, and finite for finite x of any size."""
+    """Return log softmax(x): at most 0, and −∞ where the logarithm exceeds the dtype; never NaN for finite x."""
     z = shifted(op, x, axis)
     with np.errstate(over="ignore"):
-        return np.maximum(z - np.log(np.exp(z).sum(axis=axis, keepdims=True)), np.finfo(x.dtype).min)
+        return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

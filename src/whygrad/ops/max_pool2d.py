@@ -10,7 +10,7 @@ import numpy as np
 
 from whygrad.errors import OptionError
 from whygrad.ops._checks import cotangent, floats, rank
-from whygrad.ops._windows import Geometry, fold, geometry, pad, windows
+from whygrad.ops._windows import Geometry, fold, four_sides, geometry, pad, windows
 from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
 
 
@@ -75,7 +75,7 @@ def max_pool2d(
         (x.shape[2], x.shape[3]),
         kernel_size,
         stride=kernel_size if stride is None else stride,
-        padding=padding,
+        padding=four_sides("max_pool2d", padding),
         dilation=dilation,
         ceil_mode=ceil_mode,
     )
@@ -83,6 +83,11 @@ def max_pool2d(
     seen = windows(pad(x, where.padding, -np.inf), where)
     taps = seen.reshape(*seen.shape[:4], prod(where.kernel))
     winner = taps.argmax(axis=-1)
+    if any(where.padding):  # where all of a window's image is −∞ too, padding took the tie
+        image = np.ones((1, 1, *where.size), bool)
+        inside = windows(pad(image, where.padding, value=False), where).reshape(1, 1, *where.output, -1)
+        won_inside = np.take_along_axis(np.broadcast_to(inside, taps.shape), winner[..., None], axis=-1)[..., 0]
+        winner = np.where(won_inside, winner, inside.argmax(axis=-1))
     y = np.take_along_axis(taps, winner[..., None], axis=-1)[..., 0]
     return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
 

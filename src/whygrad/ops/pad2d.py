@@ -34,7 +34,7 @@ def pad2d(x: Array, *, padding: Sides, mode: PadMode = "constant", value: float 
         padding: one number, (vertical, horizontal) or (top, bottom, left, right).
         mode: "constant" writes ``value``; "reflect" mirrors at the outermost pixels without repeating them;
             "replicate" repeats the outermost pixels.
-        value: what "constant" writes.
+        value: what "constant" writes, a number that the dtype of x can hold, or infinity.
 
     Returns:
         y (N, C, top + H + bottom, left + W + right) and the pullback dy → dx.
@@ -58,7 +58,8 @@ def pad2d(x: Array, *, padding: Sides, mode: PadMode = "constant", value: float 
     if mode not in get_args(PadMode):
         raise OptionError("pad2d", 'mode "constant", "reflect" or "replicate"', f"{mode!r}", "change mode")
     top, bottom, left, right = four_sides("pad2d", padding)
-    value = number("pad2d", "value", value, -np.inf, np.inf)
+    if value not in (-np.inf, np.inf):
+        value = number("pad2d", "value", value, float(np.finfo(x.dtype).min), float(np.finfo(x.dtype).max))
     rows = _source(x.shape[2], top, bottom, mode)
     columns = _source(x.shape[3], left, right, mode)
     if mode == "constant":

@@ -62,8 +62,8 @@ def softmax_backward(saved: Saved, dy: Array) -> Array:
 
 
 def shifted(op: str, x: Array, axis: int) -> Array:
-    """Return x minus its maximum along ``axis``: at most 0, and finite for finite x of any size."""
+    """Return x minus its maximum along ``axis``: at most 0, and −∞ where a difference exceeds the dtype."""
     if not x.shape[axis]:
         raise ShapeError(op, f"at least one class along axis {axis}", f"shape {x.shape}", "check the last layer")
     with np.errstate(over="ignore"):
-        return np.maximum(x - x.max(axis=axis, keepdims=True), np.finfo(x.dtype).min)
+        return x - x.max(axis=axis, keepdims=True)

@@ -34,7 +34,7 @@ from whygrad.typing import Loss
 TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.1
 
-#: By name: the optimiser for a schedule and a weight decay, and the learning rate that suits it here.
+#: By name: the optimiser for a schedule and a weight decay, and the largest learning rate that suits it.
 OPTIMIZERS: dict[str, tuple[Callable[[Schedule, float], Optimizer], float]] = {
     "sgd": (lambda rate, decay: SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay), 0.1),
     "rmsprop": (lambda rate, decay: RMSprop(rate, weight_decay=decay), 0.001),
@@ -61,7 +61,7 @@ class Recipe:
         epochs: passes over the training images.
         batch_size: images in an update.
         optimizer: "sgd" (Nesterov's momentum 0.9), "rmsprop", "adam" or "adamw".
-        learning_rate: its largest value; None for one that suits the optimiser.
+        learning_rate: its largest value; None for one that suits the optimiser and schedule.
         schedule: "one-cycle", "cosine", "step" (a tenth after every third of the run) or "constant".
         weight_decay: λ of the optimiser.
         label_smoothing: ε of the cross-entropy in training; results are measured without it.
@@ -159,7 +159,9 @@ def prepare(recipe: Recipe) -> Experiment:
     model = model_builder(recipe.model)(input_shape=data.image_shape, classes=len(data.classes))
     model.output_shape(data.image_shape)
     build, usual_rate = OPTIMIZERS[recipe.optimizer]
-    rate = usual_rate if recipe.learning_rate is None else recipe.learning_rate
+    rate = recipe.learning_rate
+    if rate is None:  # what does not begin with a warm-up bears less
+        rate = usual_rate if recipe.schedule == "one-cycle" else usual_rate / 3
     steps = recipe.epochs * -(-len(train.labels) // recipe.batch_size)
     optimizer = build(SCHEDULES[recipe.schedule](rate, steps), recipe.weight_decay)
     clip = None if recipe.clip is None else partial(clip_by_global_norm, max_norm=recipe.clip)
