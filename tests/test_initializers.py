@@ -52,17 +52,11 @@ VARIANCES = [
 def torch():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip(
-            "torch", reason="PyTorch is absent; install it with: pip install whygrad[torch]"
-        )
+        return pytest.importorskip("torch", reason="PyTorch is absent; install it with: pip install whygrad[torch]")
 
 
 def name_of(initializer):
-    return (
-        initializer.func.__name__
-        if isinstance(initializer, partial)
-        else getattr(initializer, "__name__", None)
-    )
+    return initializer.func.__name__ if isinstance(initializer, partial) else getattr(initializer, "__name__", None)
 
 
 def generator(seed=0):
@@ -174,9 +168,7 @@ def test_shapes_without_fans_are_refused(initializer, shape):
 @pytest.mark.parametrize("initializer", ALL, ids=name_of)
 def test_what_is_no_generator_shape_or_float_is_refused(initializer):
     name = name_of(initializer)
-    with pytest.raises(
-        OptionError, match=rf"{name}: expected rng as a numpy.random.Generator, received 0; pass"
-    ):
+    with pytest.raises(OptionError, match=rf"{name}: expected rng as a numpy.random.Generator, received 0; pass"):
         initializer(0, (2, 2))
     with pytest.raises(OptionError, match=f"{name}: expected shape as a tuple of whole numbers, received 5"):
         initializer(generator(), 5)

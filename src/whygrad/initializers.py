@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from whygrad.errors import DTypeError, OptionError, ShapeError
-from whygrad.ops._checks import number, whole
 from whygrad.typing import Array, Shape
+from whygrad.validation import number, whole
 
 
 class Initializer(Protocol):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.ops.shared import Source, assert_close, image, pairs, refusal, sources
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops._windows import crop, fold, four_sides, geometry, pad, tap, windows
+from whygrad.ops.windows import crop, fold, four_sides, geometry, pad, tap, windows
 
 
 @st.composite

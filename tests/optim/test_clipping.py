@@ -182,9 +182,7 @@ def test_dtypes_may_differ_and_stay():
 def test_what_is_not_finite_is_refused_by_name_and_number(clip, bad):
     gradients = {"good": np.ones(3), "conv1.weight": np.array([[1.0, bad], [bad, 0.0]])}
     place = rf"conv1\.weight \({clip.__name__}\)"
-    with pytest.raises(
-        NonFiniteError, match=f"{place}: expected .*, received 2 of 4 entries NaN or infinite"
-    ):
+    with pytest.raises(NonFiniteError, match=f"{place}: expected .*, received 2 of 4 entries NaN or infinite"):
         clip(gradients, 1.0)
 
 

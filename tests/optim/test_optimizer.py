@@ -125,9 +125,7 @@ def test_state_and_optimizer_survive_pickling(optimizer):
     params, gradients = {"w": np.ones(3)}, {"w": np.array([1.0, -2.0, 3.0])}
     params, state = optimizer.update(params, gradients, optimizer.init(params))
     one, _ = optimizer.update(params, gradients, state)
-    other, _ = pickle.loads(pickle.dumps(optimizer)).update(
-        params, gradients, pickle.loads(pickle.dumps(state))
-    )
+    other, _ = pickle.loads(pickle.dumps(optimizer)).update(params, gradients, pickle.loads(pickle.dumps(state)))
     np.testing.assert_array_equal(one["w"], other["w"])
 
 

@@ -24,9 +24,7 @@ CASES = [
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("options", CASES, ids=str)
 def test_every_step_is_that_of_pytorch(torch, options, dtype):
-    assert_follows_torch(
-        RMSprop(0.01, **options), lambda p: torch.optim.RMSprop(p, lr=0.01, **options), dtype
-    )
+    assert_follows_torch(RMSprop(0.01, **options), lambda p: torch.optim.RMSprop(p, lr=0.01, **options), dtype)
 
 
 def test_defaults_are_those_of_pytorch(torch):

@@ -39,9 +39,7 @@ def rates_of_torch(torch, scheduler, steps, learning_rate=0.3):
 
 
 def assert_rates(schedule, wanted):
-    np.testing.assert_allclose(
-        [schedule(step) for step in range(len(wanted))], wanted, rtol=1e-11, atol=1e-16
-    )
+    np.testing.assert_allclose([schedule(step) for step in range(len(wanted))], wanted, rtol=1e-11, atol=1e-16)
 
 
 @pytest.mark.parametrize(("each", "factor"), [(1, 0.9), (4, 0.1), (7, 0.5), (100, 0.1)])

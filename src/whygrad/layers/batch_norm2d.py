@@ -9,9 +9,9 @@ import numpy as np
 
 from whygrad.initializers import constant, zeros
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops._checks import whole
 from whygrad.ops.batch_norm2d import batch_norm2d
 from whygrad.typing import Array, Params, Shape
+from whygrad.validation import whole
 
 _ones = partial(constant, value=1.0)
 

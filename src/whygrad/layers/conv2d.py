@@ -8,10 +8,10 @@ import numpy as np
 
 from whygrad.initializers import Initializer, he_normal, zeros
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops._checks import pair, whole
-from whygrad.ops._windows import Padding, geometry
 from whygrad.ops.conv2d import check_groups, conv2d
+from whygrad.ops.windows import Padding, geometry
 from whygrad.typing import Array, Pair, Params, Shape
+from whygrad.validation import pair, whole
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,9 +10,9 @@ from whygrad.errors import OptionError
 from whygrad.initializers import Initializer, he_normal, zeros
 from whygrad.layers.conv2d import bias_shape
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops._checks import pair, whole
 from whygrad.ops.conv_transpose2d import conv_transpose2d, transposed_geometry
 from whygrad.typing import Array, Pair, Params, Shape, Sides
+from whygrad.validation import pair, whole
 
 
 @dataclass(frozen=True, repr=False)

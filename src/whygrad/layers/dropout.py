@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from whygrad.layers.layer import LayerResult, OneInput, by_name
-from whygrad.ops._checks import number
 from whygrad.ops.dropout import dropout
 from whygrad.typing import Array, Params, Shape
+from whygrad.validation import number
 
 
 @dataclass(frozen=True, repr=False)

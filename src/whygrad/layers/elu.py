@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whygrad.layers.layer import Unary
-from whygrad.ops._checks import number
 from whygrad.ops.elu import elu
 from whygrad.typing import Array, Pullback
+from whygrad.validation import number
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,9 +9,9 @@ import numpy as np
 
 from whygrad.initializers import constant, zeros
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops._checks import whole
 from whygrad.ops.layer_norm import layer_norm
 from whygrad.typing import Array, Params, Shape
+from whygrad.validation import whole
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,9 +9,9 @@ import numpy as np
 from whygrad.errors import ShapeError
 from whygrad.initializers import Initializer, he_normal, zeros
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops._checks import whole
 from whygrad.ops.linear import linear
 from whygrad.typing import Array, Params, Shape
+from whygrad.validation import whole
 
 
 @dataclass(frozen=True, repr=False)

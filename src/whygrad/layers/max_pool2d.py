@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whygrad.layers.layer import Unary
-from whygrad.ops._checks import pair
-from whygrad.ops._windows import geometry
 from whygrad.ops.max_pool2d import max_pool2d
+from whygrad.ops.windows import geometry
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
+from whygrad.validation import pair
 
 
 @dataclass(frozen=True, repr=False)

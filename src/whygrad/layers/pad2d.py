@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whygrad.layers.layer import Unary
-from whygrad.ops._windows import four_sides
 from whygrad.ops.pad2d import PadMode, pad2d
+from whygrad.ops.windows import four_sides
 from whygrad.typing import Array, Pullback, Shape, Sides
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whygrad.layers.layer import Unary
-from whygrad.ops._checks import pair
 from whygrad.ops.upsample_nearest2d import upsample_nearest2d
 from whygrad.typing import Array, Pair, Pullback, Shape
+from whygrad.validation import pair
 
 
 @dataclass(frozen=True, repr=False)

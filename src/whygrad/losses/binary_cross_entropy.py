@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from whygrad.errors import DataError
-from whygrad.losses._checks import Reduction, divisor, like
-from whygrad.ops._checks import floats
+from whygrad.losses.targets import Reduction, divisor, like
 from whygrad.ops.sigmoid import logistic
 from whygrad.typing import Array
+from whygrad.validation import floats
 
 
 def binary_cross_entropy(logits: Array, target: Any, *, reduction: Reduction = "mean") -> tuple[float, Array]:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from whygrad.errors import DataError, ShapeError
-from whygrad.losses._checks import Reduction, classes, divisor, is_classes, like
-from whygrad.ops._checks import floats, number
+from whygrad.losses.targets import Reduction, classes, divisor, is_classes, like
 from whygrad.ops.log_softmax import log_probabilities
 from whygrad.typing import Array
+from whygrad.validation import floats, number
 
 
 def cross_entropy(

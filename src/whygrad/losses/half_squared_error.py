@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from whygrad.errors import ShapeError
-from whygrad.losses._checks import Reduction, divisor, like
-from whygrad.ops._checks import floats
+from whygrad.losses.targets import Reduction, divisor, like
 from whygrad.typing import Array
+from whygrad.validation import floats
 
 
 def half_squared_error(y: Array, target: Any, *, reduction: Reduction = "sum") -> tuple[float, Array]:

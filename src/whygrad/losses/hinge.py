@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.losses._checks import Reduction, classes, divisor
-from whygrad.ops._checks import floats, number
+from whygrad.losses.targets import Reduction, classes, divisor
 from whygrad.typing import Array
+from whygrad.validation import floats, number
 
 
 def hinge(scores: Array, target: Any, *, reduction: Reduction = "mean", margin: float = 1.0) -> tuple[float, Array]:

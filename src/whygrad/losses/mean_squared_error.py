@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.losses._checks import Reduction, divisor, like
-from whygrad.ops._checks import floats
+from whygrad.losses.targets import Reduction, divisor, like
 from whygrad.typing import Array
+from whygrad.validation import floats
 
 
 def mean_squared_error(y: Array, target: Any, *, reduction: Reduction = "mean") -> tuple[float, Array]:

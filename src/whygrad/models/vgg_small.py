@@ -14,18 +14,16 @@ def vgg_small(*, input_shape: Shape = (3, 32, 32), classes: int = 10) -> Sequent
     """Return six 3x3 convolutions of 64, 64, 128, 128, 256 and 256 filters, pooled after every second.
 
     Args:
-            input_shape: (C, H, W) of the images, at least 8x8.
-            classes: number of classes.
+        input_shape: (C, H, W) of the images, at least 8x8.
+        classes: number of classes.
 
     Example:
-            >>> from typing import Any
+        >>> from whygrad.layers import count
+        >>> count(vgg_small())
+        1186378
 
-    from whygrad.layers import count
-            >>> count(vgg_small())
-            1186378
-
-        Source: K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition"
-        (2014).
+    Source: K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition"
+    (2014).
     """
     layers: dict[str, Any] = {}
     channels = input_shape[0]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import cotangent, floats, shape
 from whygrad.typing import Array, Pullback, Shape
+from whygrad.validation import cotangent, floats, shape
 
 
 class Saved(NamedTuple):

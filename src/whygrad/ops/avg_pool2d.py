@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import cotangent, flag, floats, rank
-from whygrad.ops._windows import Geometry, fold, four_sides, geometry, pad, windows
 from whygrad.ops.max_pool2d import check_windows_see_image
+from whygrad.ops.windows import Geometry, fold, four_sides, geometry, pad, windows
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
+from whygrad.validation import cotangent, flag, floats, rank
 
 
 class Saved(NamedTuple):

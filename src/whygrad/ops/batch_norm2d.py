@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import DataError
-from whygrad.ops._checks import cotangent, flag, floats, number, rank, shape
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, flag, floats, number, rank, shape
 
 
 class BatchNorm(NamedTuple):

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops._checks import cotangent, floats, rank, whole
-from whygrad.ops._windows import Geometry, Padding, fold, geometry, pad, windows
+from whygrad.ops.windows import Geometry, Padding, fold, geometry, pad, windows
 from whygrad.typing import Array, Pair, Pullback
+from whygrad.validation import cotangent, floats, rank, whole
 
 
 class Saved(NamedTuple):

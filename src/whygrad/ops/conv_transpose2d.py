@@ -6,10 +6,10 @@ from functools import partial
 from typing import NamedTuple
 
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops._checks import cotangent, floats, pair, rank, whole
-from whygrad.ops._windows import Geometry, fold, four_sides, pad, windows
 from whygrad.ops.conv2d import check_bias, correlate, spread, weight_gradient
+from whygrad.ops.windows import Geometry, fold, four_sides, pad, windows
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
+from whygrad.validation import cotangent, floats, pair, rank, whole
 
 
 class Saved(NamedTuple):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import OptionError
-from whygrad.ops._checks import cotangent, flag, floats, number
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, flag, floats, number
 
 
 class Saved(NamedTuple):

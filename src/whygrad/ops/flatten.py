@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad.errors import ShapeError
-from whygrad.ops._checks import cotangent, floats
 from whygrad.typing import Array, Pullback, Shape
+from whygrad.validation import cotangent, floats
 
 
 class Saved(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from whygrad.errors import OptionError
-from whygrad.ops._checks import cotangent, floats
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 # Beyond these the unit is x or 0 to the last bit, and squares and cubes of x would only overflow.

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import ShapeError
-from whygrad.ops._checks import cotangent, floats, number, shape
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats, number, shape
 
 
 class Saved(NamedTuple):

@@ -6,8 +6,8 @@ from functools import partial
 from typing import NamedTuple
 
 from whygrad.errors import ShapeError
-from whygrad.ops._checks import cotangent, floats, rank, shape
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats, rank, shape
 
 
 class Saved(NamedTuple):

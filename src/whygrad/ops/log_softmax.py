@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import axis_of, cotangent, floats
 from whygrad.ops.softmax import shifted
 from whygrad.typing import Array, Pullback
+from whygrad.validation import axis_of, cotangent, floats
 
 
 class Saved(NamedTuple):

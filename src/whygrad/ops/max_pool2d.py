@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad.errors import OptionError
-from whygrad.ops._checks import cotangent, floats, rank
-from whygrad.ops._windows import Geometry, fold, four_sides, geometry, pad, windows
+from whygrad.ops.windows import Geometry, fold, four_sides, geometry, pad, windows
 from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
+from whygrad.validation import cotangent, floats, rank
 
 
 class Saved(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops._checks import cotangent, floats, number, rank
-from whygrad.ops._windows import four_sides
+from whygrad.ops.windows import four_sides
 from whygrad.typing import Array, IntArray, Pullback, Shape, Sides
+from whygrad.validation import cotangent, floats, number, rank
 
 PadMode = Literal["constant", "reflect", "replicate"]
 

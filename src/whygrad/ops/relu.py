@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from whygrad.ops._checks import cotangent, floats
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats
 
 
 class Saved(NamedTuple):

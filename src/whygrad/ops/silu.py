@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from whygrad.ops._checks import cotangent, floats
 from whygrad.ops.sigmoid import logistic
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats
 
 
 class Saved(NamedTuple):

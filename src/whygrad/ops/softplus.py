@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import cotangent, floats
 from whygrad.ops.sigmoid import logistic
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats
 
 
 class Saved(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import cotangent, floats
 from whygrad.typing import Array, Pullback
+from whygrad.validation import cotangent, floats
 
 
 class Saved(NamedTuple):

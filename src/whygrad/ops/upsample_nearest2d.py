@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.ops._checks import cotangent, floats, pair, rank
 from whygrad.typing import Array, Pair, Pullback, Shape
+from whygrad.validation import cotangent, floats, pair, rank
 
 
 class Saved(NamedTuple):

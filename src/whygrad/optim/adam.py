@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whygrad.ops._checks import number
 from whygrad.optim.optimizer import Optimizer
 from whygrad.optim.schedules import Schedule
 from whygrad.typing import Array
+from whygrad.validation import number
 
 
 @dataclass(frozen=True)

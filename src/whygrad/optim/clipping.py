@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import NonFiniteError, inside
-from whygrad.ops._checks import floats, number
 from whygrad.typing import Array, Params
+from whygrad.validation import floats, number
 
 
 class Clipped(NamedTuple):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.errors import OptionError, inside
-from whygrad.ops._checks import floats, number, shape
 from whygrad.optim.schedules import Schedule, as_schedule
 from whygrad.typing import Array, Params
+from whygrad.validation import floats, number, shape
 
 
 class OptimizerState(NamedTuple):

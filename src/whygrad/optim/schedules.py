@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from whygrad.ops._checks import number, whole
+from whygrad.validation import number, whole
 
 
 class Schedule(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from whygrad.errors import OptionError
-from whygrad.ops._checks import number
 from whygrad.optim.optimizer import Optimizer
 from whygrad.typing import Array
+from whygrad.validation import number
 
 
 @dataclass(frozen=True)

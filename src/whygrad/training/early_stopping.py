@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from whygrad.ops._checks import number, whole
+from whygrad.validation import number, whole
 
 
 class EarlyStopping:

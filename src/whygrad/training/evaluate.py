@@ -10,8 +10,8 @@ from whygrad.data import check_data
 from whygrad.layers import Layer
 from whygrad.losses import cross_entropy
 from whygrad.ops import softmax
-from whygrad.ops._checks import whole
 from whygrad.typing import Array, IntArray, Loss, Params
+from whygrad.validation import whole
 
 
 class Evaluation(NamedTuple):

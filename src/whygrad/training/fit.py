@@ -11,10 +11,10 @@ from whygrad.data import check_data
 from whygrad.errors import NonFiniteError
 from whygrad.layers import Layer
 from whygrad.losses import cross_entropy
-from whygrad.ops._checks import whole
 from whygrad.optim import Clipped, Optimizer
 from whygrad.training.state import TrainingState, beginning
 from whygrad.typing import Array, Loss, Params
+from whygrad.validation import whole
 
 Clip = Callable[[Params], tuple[dict[str, Array], Clipped]]
 

@@ -14,7 +14,6 @@ from whygrad.errors import OptionError
 from whygrad.layers import Sequential
 from whygrad.losses import cross_entropy
 from whygrad.models import model_builder
-from whygrad.ops._checks import number, whole
 from whygrad.optim import (
     SGD,
     Adam,
@@ -30,6 +29,7 @@ from whygrad.optim import (
 )
 from whygrad.training.fit import Clip
 from whygrad.typing import Loss
+from whygrad.validation import number, whole
 
 TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.1

@@ -3,7 +3,7 @@ import pytest
 
 from tests.ops.shared import refusal
 from whygrad.errors import DTypeError, OptionError, ShapeError
-from whygrad.ops._checks import axis_of, cotangent, floats, number, pair, rank, shape, whole
+from whygrad.validation import axis_of, cotangent, floats, number, pair, rank, shape, whole
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops._checks import flag, pair, whole
 from whygrad.typing import Array, Pair, Sides
+from whygrad.validation import flag, pair, whole
 
 FourSides = tuple[int, int, int, int]
 Padding = Sides | Literal["same", "valid"]

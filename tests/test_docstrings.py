@@ -1,0 +1,39 @@
+"""Every example in a docstring runs, and every public name has a docstring."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+import whygrad
+
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(whygrad.__path__, "whygrad.") if m.name != "whygrad.__main__"
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    module = importlib.import_module(name)
+    outcome = doctest.testmod(module, extraglobs={"np": np, "whygrad": whygrad})
+    assert outcome.failed == 0
+
+
+def test_there_are_examples_to_run():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    found = [t for name in MODULES for t in finder.find(importlib.import_module(name)) if t.examples]
+    assert len(found) > 60
+
+
+@pytest.mark.parametrize(
+    "wing", ["ops", "losses", "layers", "models", "optim", "data", "training", "checking", "initializers"]
+)
+def test_every_public_function_and_class_is_documented(wing):
+    module = importlib.import_module(f"whygrad.{wing}")
+    for name in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]):
+        thing = getattr(module, name)
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            assert inspect.getdoc(thing), f"{wing}.{name}"
