@@ -269,7 +269,7 @@ def test_errors_name_the_node():
     graph = branches()
     with refusal(ShapeError, "conv1 (conv2d): expected x with 1 channels"):
         graph(draw(graph), *images((2, 3, 3)))
-    with refusal(OptionError, "parameters: expected an entry 'left.bias', received none"):
+    with refusal(OptionError, "left (parameters): expected an entry 'left.bias', received none"):
         graph({name: a for name, a in draw(graph).items() if name != "left.bias"}, *images((1, 3, 3)))
     mismatch = Graph({"h": (Linear(3, 2), "x"), "sum": (Add(), "h", "x")}, inputs=("x",), outputs="sum")
     with refusal(ShapeError, "sum (add): expected two inputs of one shape, received (2,), (3,)"):

@@ -7,7 +7,7 @@ import pytest
 from tests.layers.shared import draw, images
 from tests.ops.shared import refusal
 from whygrad import layers
-from whygrad.errors import OptionError
+from whygrad.errors import OptionError, WhygradError
 from whygrad.layers import Add, BatchNorm2d, Concat, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, count
 from whygrad.layers.layer import OneInput, Row, Unary, prefixed, take
 
@@ -68,6 +68,32 @@ def test_dtype_and_announced_shape_are_kept_and_read_only_inputs_suffice(layer, 
     dxs = dx if isinstance(dx, tuple) else (dx,)
     assert [d.shape for d in dxs] == [x.shape for x in inputs]
     assert {a.dtype for a in (y, *dxs, *gradients.values(), *changed.values())} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        pytest.param(Linear(4, 3), (5,), id="features of Linear"),
+        pytest.param(Conv2d(3, 4, 3), (1, 8, 8), id="channels of Conv2d"),
+        pytest.param(layers.ConvTranspose2d(3, 4, 3), (1, 8, 8), id="channels of ConvTranspose2d"),
+        pytest.param(BatchNorm2d(3), (1, 8, 8), id="channels of BatchNorm2d"),
+        pytest.param(layers.LayerNorm(3), (1, 8, 8), id="sizes of LayerNorm"),
+        pytest.param(Conv2d(4, 4, 3), (4,), id="axes of Conv2d"),
+        pytest.param(layers.ConvTranspose2d(4, 4, 3), (4,), id="axes of ConvTranspose2d"),
+        pytest.param(BatchNorm2d(4), (4,), id="axes of BatchNorm2d"),
+        pytest.param(layers.MaxPool2d(2), (4,), id="axes of MaxPool2d"),
+        pytest.param(layers.AvgPool2d(2), (4,), id="axes of AvgPool2d"),
+        pytest.param(layers.GlobalAvgPool2d(), (4,), id="axes of GlobalAvgPool2d"),
+        pytest.param(layers.UpsampleNearest2d(2), (4,), id="axes of UpsampleNearest2d"),
+        pytest.param(layers.Pad2d(1), (4,), id="axes of Pad2d"),
+        pytest.param(layers.Pad2d(4, mode="reflect"), (1, 4, 4), id="room for the reflection of Pad2d"),
+    ],
+)
+def test_a_shape_that_the_call_refuses_is_not_announced(layer, shape):
+    with pytest.raises(WhygradError):
+        layer(draw(layer), *images(shape), training=True)
+    with pytest.raises(WhygradError):
+        layer.output_shape(shape)
 
 
 @every_layer

@@ -133,7 +133,7 @@ def test_errors_name_the_branch():
     block = Residual(body(2, 3, 2), shortcut(1, 3, 2))
     with refusal(ShapeError, "downsample.0 (conv2d): expected x with 1 channels"):
         block(draw(block), *images((2, 4, 4)))
-    with refusal(OptionError, "parameters: expected an entry 'downsample.0.weight', received none"):
+    with refusal(OptionError, "downsample (parameters): expected an entry 'downsample.0.weight', received none"):
         params = draw(block)
         del params["downsample.0.weight"]
         block(params, *images((2, 4, 4)))

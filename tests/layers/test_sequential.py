@@ -160,9 +160,8 @@ def test_missing_and_misshapen_parameters_are_refused_with_their_names():
     model = smooth()
     params, (x,) = draw(model), images((1, 4, 4))
     del params["stem.conv1.bias"]
-    with refusal(OptionError, "parameters: expected an entry 'stem.conv1.bias', received none") as caught:
+    with refusal(OptionError, "stem (parameters): expected an entry 'stem.conv1.bias', received none"):
         model(params, x)
-    assert isinstance(caught.value, OptionError)
     params = draw(model) | {"head.3.bias": np.ones(7)}
     with refusal(ShapeError, "head.3 (parameters): expected bias of shape (2,), received (7,)"):
         model(params, x)

@@ -147,3 +147,8 @@ def test_refuses_what_it_cannot_measure(error, logits, target, options, text):
 def test_refuses_integer_logits():
     with refusal(DTypeError, "cross_entropy: expected logits of dtype float32 or float64, received int64"):
         cross_entropy(np.zeros((1, 2), int), np.array([0]))
+
+
+def test_refuses_class_weights_too_large_for_the_dtype_of_the_logits():
+    with refusal(DataError, "cross_entropy: expected class_weights that are finite and not negative"):
+        cross_entropy(np.zeros((1, 2), np.float32), np.array([0]), class_weights=np.array([1e300, 1]))

@@ -8,7 +8,7 @@ from tests.losses.shared import DTYPES, REDUCTIONS
 from tests.ops.shared import ORDERS, TOLERANCE, assert_close, lay_out, refusal
 from whygrad import losses
 from whygrad.checking import compare
-from whygrad.errors import OptionError
+from whygrad.errors import DataError, OptionError
 from whygrad.losses import LOSSES, loss
 
 AGREES = 1e-7
@@ -132,6 +132,12 @@ def test_a_sum_adds_up_over_the_samples(function, sample):
     ]
     assert whole == pytest.approx(sum(value for value, _ in parts), rel=1e-13)
     assert_close(np.concatenate([part for _, part in parts]), gradient)
+
+
+@pytest.mark.parametrize("name", ["half_squared_error", "mean_squared_error"])
+def test_targets_too_large_for_the_dtype_of_the_predictions_are_refused(name):
+    with refusal(DataError, f"{name}: expected finite targets"):
+        loss(name).function(np.zeros(2, np.float32), np.array([1e300, 0]))
 
 
 def test_every_loss_is_registered_exported_and_tested_in_a_file_of_its_name():

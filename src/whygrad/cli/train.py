@@ -108,8 +108,8 @@ def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
         f" images, {'x'.join(map(str, data.image_shape))}, {len(data.classes)} classes"
     )
     shown.print(
-        f"[bold]{recipe.model}[/]: {count(experiment.model):,} parameters, {recipe.optimizer} with"
-        f" {recipe.schedule} schedule, {recipe.epochs} epochs in batches of {recipe.batch_size}, seed {recipe.seed}"
+        f"[bold]{recipe.model}[/]: {count(experiment.model):,} parameters; {recipe.optimizer}, {recipe.schedule},"
+        f" {recipe.epochs} epochs, seed {recipe.seed}"
     )
 
 
@@ -131,8 +131,8 @@ def _check_sample(run: Run, experiment: Experiment, shown: Console) -> None:
         remedy = "do not trust this training; report it, or skip the check with --no-check"
         raise GradientError(where, f"{worst.numeric:.9g}, by finite differences", received, remedy)
     shown.print(
-        f"[bold]gradients[/]: {sum(row.checked for row in rows)} entries in {len(rows)} parameters agree with their"
-        f" finite differences, largest relative error {worst.relative_error:.1e}"
+        f"[bold]gradients[/]: {sum(row.checked for row in rows)} sampled, all agree with finite differences"
+        f" (worst to {worst.relative_error:.0e})"
     )
 
 
@@ -141,7 +141,7 @@ def _train(run: Run, experiment: Experiment) -> None:
     looking = console.progress_console()
     batches = -(-len(experiment.train.labels) // run.recipe.batch_size)
     bar = Progress(
-        TextColumn("training"),
+        TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[now]}"),
         TimeRemainingColumn(elapsed_when_finished=True),
@@ -156,9 +156,11 @@ def _train(run: Run, experiment: Experiment) -> None:
         try:
             for step in steps:
                 if looking is not None:
-                    bar.update(task, completed=step.step, now=f"loss {step.epoch_loss:.4f}")
+                    line = _epoch_line(step, run.recipe.epochs)
+                    epoch, _, now = line.partition("  ")
+                    bar.update(task, completed=step.step, description=epoch, now=now)
                     if step.ends_epoch:
-                        looking.print(_epoch_line(step, run.recipe.epochs))
+                        looking.print(line)
         finally:
             steps.close()  # type: ignore[attr-defined]  # writes the checkpoint of the last step
 
@@ -176,10 +178,11 @@ def _report(run: Run, experiment: Experiment, summary: dict[str, Any], result: E
         f"\n[bold green]test accuracy {console.percent(result.accuracy)}[/] ({right} of {total}),"
         f" after {summary['epochs']} epochs in {summary['seconds']:.1f} s\n"
     )
+    shown.print("Each row is a class, each column what its images were taken for:")
     shown.print(console.confusion_table(result.confusion, experiment.test.classes))
     shown.print(f"The run is in [bold]{run.path}[/]. What to try next:")
     for command, what in (
-        (f"whygrad info {run.path}", "the network and its training, in numbers"),
+        (f"whygrad info {run.path}", "its network and epochs"),
         (f"whygrad predict {run.path} IMAGE.png", "what it makes of your own image"),
         (f"whygrad train --seed {run.recipe.seed + 1}", "how much of it was luck"),
         ("whygrad train --optimizer adamw", "another optimiser"),

@@ -86,7 +86,7 @@ class Recipe:
     learning_rate: float | None = None
     schedule: str = "one-cycle"
     weight_decay: float = 5e-4
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.0
     clip: float | None = None
     patience: int | None = None
     seed: int = 0
