@@ -81,11 +81,13 @@ def test_refuses_hyper_parameters_outside_their_domain(arguments, options, text)
             'padding as "same", "valid", a whole number, a pair or four sides, received \'full\'',
         ),
         ({"padding": -1}, "padding to be a whole number of at least 0, received -1"),
+        ({"bias": 1}, "bias as True, False or (I, J), received 1; change bias"),
+        ({"bias": (0, 1)}, "bias to be a whole number of at least 1, received 0"),
     ],
 )
 def test_refuses_windows_that_cannot_be_laid(options, text):
-    with refusal(OptionError, f"conv2d: expected {text}"):
-        Conv2d(1, 4, 3, **options).output_shape((1, 8, 8))
+    with refusal(OptionError, f"Conv2d: expected {text}"):
+        Conv2d(1, 4, 3, **options)
 
 
 def test_refuses_an_image_smaller_than_the_kernel():

@@ -305,3 +305,29 @@ def test_pullback_survives_pickling():
     graph = branches()
     y, pullback, _ = graph(draw(graph), *images((1, 3, 3)))
     np.testing.assert_equal(pickle.loads(pickle.dumps(pullback))(y), pullback(y))
+
+
+def test_refuses_ambiguous_inputs_and_outputs():
+    node = {"relu": (ReLU(), "x")}
+    for options, text in (
+        ({"inputs": ("x", "x"), "outputs": "relu"}, "a tuple of inputs with names of their own"),
+        ({"inputs": "x", "outputs": "relu"}, "a tuple of inputs with names of their own"),
+        ({"inputs": ("x",), "outputs": ()}, "at least one output"),
+    ):
+        with refusal(OptionError, f"Graph: expected {text}"):
+            Graph(node, **options)
+    with refusal(OptionError, "Graph: expected the inputs of relu as a tuple, received 'image'; pass a tuple"):
+        Graph({"relu": Node(ReLU(), "image")}, inputs=("image",), outputs="relu")
+
+
+def test_refuses_another_number_of_cotangents_or_shapes():
+    graph = Graph({"a": (ReLU(), "x"), "b": (ReLU(), "x")}, inputs=("x",), outputs=("a", "b"))
+    x = np.ones((2, 3))
+    _, pullback, _ = graph({}, x)
+    with refusal(ShapeError, "Graph backward: expected 2 cotangents (a, b), received 1; pass one for each output"):
+        pullback((x,))
+    with refusal(ShapeError, "Graph: expected 1 shapes (x), received 2; pass one shape for each input"):
+        graph.output_shape((3,), (3,))
+    nested = Graph({"inner": (graph, "x"), "relu": (ReLU(), "inner")}, inputs=("x",), outputs="relu")
+    with refusal(ShapeError, "node inner: expected one output, received 2; let the inner graph have one output"):
+        nested({}, x)

@@ -112,7 +112,7 @@ def test_without_layers_it_changes_nothing():
     np.testing.assert_equal(pullback(x), (x, {}))
     assert changed == {}
     assert model.output_shape((3, 4)) == (3, 4)
-    with refusal(OptionError, "Sequential: expected one input, received 2; give it a layer that joins them"):
+    with refusal(ShapeError, "Sequential: expected one input, received 2; begin with a layer that joins them"):
         model({}, x, x)
 
 
@@ -237,3 +237,8 @@ def test_initial_parameters_are_drawn_layer_by_layer():
     params = Sequential(a=Linear(3, 4), b=Linear(4, 2)).init(rng)
     own = [Linear(3, 4).init(again), Linear(4, 2).init(again)]
     np.testing.assert_equal(list(params.values()), [array for part in own for array in part.values()])
+
+
+def test_refuses_a_name_that_an_unnamed_layer_has():
+    with refusal(OptionError, "Sequential: expected names unlike those of the unnamed layers, received 0; rename"):
+        Sequential(ReLU(), **{"0": Tanh()})

@@ -59,7 +59,7 @@ def test_the_largest_logits_that_are_right_cost_nothing(dtype):
         (DTypeError, ["a", "b"], {}, "targets that are numbers, received <U1; convert the targets"),
         (DataError, [-1, 1], {}, "targets from 0 to 1, received -1 to 1; use 0 and 1, not -1 and 1"),
         (DataError, [0, 7], {}, "targets from 0 to 1, received 0 to 7"),
-        (DataError, [0, np.nan], {}, "finite targets, received NaN or infinity among them"),
+        (DataError, [0, np.nan], {}, "finite targets, received NaN, infinity or more than float64 holds"),
         (OptionError, [0, 1], {"reduction": "none"}, 'reduction "mean" or "sum", received \'none\''),
     ],
 )

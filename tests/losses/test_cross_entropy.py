@@ -125,7 +125,13 @@ def test_a_hopeless_prediction_still_has_a_gradient(dtype):
             f"{DISTRIBUTIONS}, received a sum of 1.1 or a negative entry; normalise",
         ),
         (DataError, (1, 2), [[1.5, -0.5]], {}, f"{DISTRIBUTIONS}, received a sum of 1 or a negative entry"),
-        (DataError, (1, 2), [[np.nan, 1.0]], {}, "finite targets, received NaN or infinity among them"),
+        (
+            DataError,
+            (1, 2),
+            [[np.nan, 1.0]],
+            {},
+            "finite targets, received NaN, infinity or more than float64 holds",
+        ),
         (DataError, (1, 2), [0], {"class_weights": [1.0, -1.0]}, "class_weights that are finite and not negative"),
         (
             DataError,

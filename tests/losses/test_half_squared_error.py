@@ -49,7 +49,7 @@ def test_extreme_predictions_never_give_nan(dtype, data):
         (ShapeError, (), 0.0, {}, "predictions of shape (N, ...), received (); add a batch axis with y[None]"),
         (ShapeError, (2,), [[0.0, 1.0]], {}, "targets of shape (2,), received (1, 2); give every prediction"),
         (DTypeError, (2,), [None, 0], {}, "targets that are numbers, received object; convert the targets"),
-        (DataError, (2,), [0, -np.inf], {}, "finite targets, received NaN or infinity among them"),
+        (DataError, (2,), [0, -np.inf], {}, "finite targets, received NaN, infinity or more than float64 holds"),
         (OptionError, (2,), [0, 1], {"reduction": "SUM"}, 'reduction "mean" or "sum", received \'SUM\''),
     ],
 )

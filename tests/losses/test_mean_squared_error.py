@@ -43,7 +43,12 @@ def test_extreme_predictions_never_give_nan(dtype, data):
     [
         (ShapeError, [[0.0, 1.0]], {}, "targets of shape (2,), received (1, 2); give every prediction its target"),
         (DTypeError, [1j, 0], {}, "targets that are numbers, received complex128; convert the targets"),
-        (DataError, [0, np.inf], {}, "finite targets, received NaN or infinity among them; look for the sample"),
+        (
+            DataError,
+            [0, np.inf],
+            {},
+            "finite targets, received NaN, infinity or more than float64 holds; look for the sample",
+        ),
         (OptionError, [0, 1], {"reduction": None}, 'reduction "mean" or "sum", received None'),
     ],
 )

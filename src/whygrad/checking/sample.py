@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.checking.finite_differences import Comparison, compare
+from whygrad.errors import DataError
 from whygrad.layers import Layer
 from whygrad.losses import cross_entropy
 from whygrad.typing import Array, Loss, Params
@@ -38,6 +39,9 @@ def compare_sample(
         loss: gives a loss and its gradient.
         entries: how many entries of each parameter.
 
+    Raises:
+        DataError: a trained parameter that has no gradient.
+
     Returns:
         One comparison for each trained parameter; right where ``relative_error`` is at most ``TOLERANCE``.
 
@@ -60,11 +64,15 @@ def compare_sample(
     _, dy, pullback = forward(exact)
     _, gradients = pullback(dy)
     rng = np.random.default_rng(seed)
-    trained = {name: gradients[name] for name in params if name in gradients}
+    trained = [name for name, parameter in model.parameters().items() if parameter.trained]
+    missing = [name for name in trained if name not in gradients]
+    if missing:
+        expected, remedy = "a gradient for every trained parameter", "return it from the layer's pullback"
+        raise DataError("gradients", expected, f"none for {', '.join(missing)}", remedy)
     steps = (1e-4, 1e-5, 1e-6)
     return compare(
         lambda at: forward(at)[0],
-        trained,
+        {name: gradients[name] for name in trained},
         exact,
         rng=rng,
         entries=entries,

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 
 from whygrad.initializers import constant, zeros
-from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
+from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name, image_shape
 from whygrad.ops.batch_norm2d import batch_norm2d
 from whygrad.typing import Array, Params, Shape
-from whygrad.validation import whole
+from whygrad.validation import number, whole
 
 _ones = partial(constant, value=1.0)
 
@@ -42,6 +42,8 @@ class BatchNorm2d(OneInput):
 
     def __post_init__(self) -> None:
         whole("BatchNorm2d", "channels", self.channels, 1)
+        number("BatchNorm2d", "eps", self.eps, 0.0, 1e30)
+        number("BatchNorm2d", "momentum", self.momentum, 0.0, 1.0)
 
     def parameters(self) -> dict[str, Parameter]:
         shape = (self.channels,)
@@ -53,7 +55,7 @@ class BatchNorm2d(OneInput):
         }
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        return shapes[0]
+        return image_shape("batch_norm2d", shapes[0], self.channels)
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         (y, mean, var), pullback = batch_norm2d(

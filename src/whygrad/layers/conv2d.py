@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whygrad.errors import OptionError
 from whygrad.initializers import Initializer, he_normal, zeros
-from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
+from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name, image_shape
 from whygrad.ops.conv2d import check_groups, conv2d
-from whygrad.ops.windows import Padding, geometry
+from whygrad.ops.windows import Padding, check_padding, geometry
 from whygrad.typing import Array, Pair, Params, Shape
 from whygrad.validation import pair, whole
 
@@ -54,8 +55,11 @@ class Conv2d(OneInput):
     def __post_init__(self) -> None:
         whole("Conv2d", "in_channels", self.in_channels, 1)
         whole("Conv2d", "out_channels", self.out_channels, 1)
-        pair("Conv2d", "kernel_size", self.kernel_size)
+        for name in ("kernel_size", "stride", "dilation"):
+            pair("Conv2d", name, getattr(self, name))
+        check_padding("Conv2d", self.padding)
         whole("Conv2d", "groups", self.groups, 1)
+        bias_shape("Conv2d", self.out_channels, self.bias)
         weight = np.empty((self.out_channels, self.in_channels // self.groups, 0, 0))
         check_groups("Conv2d", self.in_channels, weight, self.groups)
 
@@ -71,7 +75,7 @@ class Conv2d(OneInput):
         }
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (_, height, width) = shapes[0]
+        _, height, width = image_shape("conv2d", shapes[0], self.in_channels)
         where = geometry(
             "conv2d",
             (height, width),
@@ -97,4 +101,8 @@ class Conv2d(OneInput):
 
 def bias_shape(layer: str, channels: int, bias: bool | tuple[int, int]) -> Shape:
     """Return (F,) for a bias per channel and (F, I, J) for one per output position."""
-    return (channels,) if bias is True else (channels, *pair(layer, "bias", bias))
+    if isinstance(bias, bool):
+        return (channels,)
+    if not isinstance(bias, tuple):
+        raise OptionError(layer, "bias as True, False or (I, J)", f"{bias!r}", "change bias")
+    return (channels, *pair(layer, "bias", bias))

@@ -9,8 +9,9 @@ import numpy as np
 from whygrad.errors import OptionError
 from whygrad.initializers import Initializer, he_normal, zeros
 from whygrad.layers.conv2d import bias_shape
-from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
+from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name, image_shape
 from whygrad.ops.conv_transpose2d import conv_transpose2d, transposed_geometry
+from whygrad.ops.windows import four_sides
 from whygrad.typing import Array, Pair, Params, Shape, Sides
 from whygrad.validation import pair, whole
 
@@ -58,7 +59,11 @@ class ConvTranspose2d(OneInput):
             whole(op, "out_channels", self.out_channels, 1),
         )
         groups = whole(op, "groups", self.groups, 1)
-        pair(op, "kernel_size", self.kernel_size)
+        for name in ("kernel_size", "stride", "dilation"):
+            pair(op, name, getattr(self, name))
+        pair(op, "output_padding", self.output_padding, 0)
+        four_sides(op, self.padding)
+        bias_shape(op, self.out_channels, self.bias)
         if channels[0] % groups or channels[1] % groups:
             expected = f"groups that divide {channels[0]} and {channels[1]} channels"
             raise OptionError(op, expected, f"groups={groups}", "change groups or the number of channels")
@@ -73,7 +78,7 @@ class ConvTranspose2d(OneInput):
         return {"weight": weight, "bias": Parameter(bias, self.bias_init)}
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (_, height, width) = shapes[0]
+        _, height, width = image_shape("conv_transpose2d", shapes[0], self.in_channels)
         kernel = pair("ConvTranspose2d", "kernel_size", self.kernel_size)
         where = transposed_geometry(
             (height, width), kernel, self.stride, self.padding, self.output_padding, self.dilation

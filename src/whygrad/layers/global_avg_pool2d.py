@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whygrad.layers.layer import Unary
+from whygrad.layers.layer import Unary, image_shape
 from whygrad.ops.global_avg_pool2d import global_avg_pool2d
 from whygrad.typing import Array, Pullback, Shape
 
@@ -19,7 +19,7 @@ class GlobalAvgPool2d(Unary):
     """
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        return (shapes[0][0], 1, 1)
+        return (image_shape("global_avg_pool2d", shapes[0])[0], 1, 1)
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:
         return global_avg_pool2d(x)

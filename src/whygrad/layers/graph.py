@@ -75,6 +75,10 @@ class Graph(Layer):
         given = {
             name: node if isinstance(node, Node) else Node(node[0], tuple(node[1:])) for name, node in nodes.items()
         }
+        if len(set(inputs)) != len(inputs) or not inputs or isinstance(inputs, str):
+            raise OptionError("Graph", "a tuple of inputs with names of their own", f"{inputs!r}", "change inputs")
+        if not outputs:
+            raise OptionError("Graph", "at least one output", f"{outputs!r}", "name a node")
         self.nodes = {name: given[name] for name in _order(given, inputs)}
         for name in outputs if isinstance(outputs, tuple) else (outputs,):
             if name not in self.nodes:
@@ -91,6 +95,9 @@ class Graph(Layer):
         return tuple(known[n] for n in self.outputs) if isinstance(self.outputs, tuple) else known[self.outputs]
 
     def _shapes(self, shapes: tuple[Shape, ...]) -> dict[str, Shape]:
+        if len(shapes) != len(self.inputs):
+            expected = f"{len(self.inputs)} shapes ({', '.join(self.inputs)})"
+            raise ShapeError("Graph", expected, f"{len(shapes)}", "pass one shape for each input")
         known = dict(zip(self.inputs, shapes, strict=True))
         for name, node in self.nodes.items():
             with inside(name):
@@ -109,6 +116,8 @@ class Graph(Layer):
             given = [values[source] for source in node.inputs]
             with inside(name):
                 y, pullback, now = node.layer(self._parts.own(params, name), *given, training=training, rng=rng)
+            if isinstance(y, tuple):
+                raise ShapeError(f"node {name}", "one output", f"{len(y)}", "let the inner graph have one output")
             values[name] = y
             pullbacks.append((name, pullback))
             changed.update(self._parts.scoped(name, now))
@@ -147,7 +156,11 @@ def graph_backward(saved: Saved, dy: Any, *, release: bool = False) -> tuple[Any
     outputs = graph.outputs if isinstance(graph.outputs, tuple) else (graph.outputs,)
     cotangents: dict[str, Array] = {}
     gradients: dict[str, Array] = {}
-    for name, d in zip(outputs, dy if isinstance(graph.outputs, tuple) else (dy,), strict=True):
+    given = dy if isinstance(graph.outputs, tuple) else (dy,)
+    if len(given) != len(outputs):
+        expected = f"{len(outputs)} cotangents ({', '.join(outputs)})"
+        raise ShapeError("Graph backward", expected, f"{len(given)}", "pass one for each output")
+    for name, d in zip(outputs, given, strict=True):
         _accumulate(cotangents, name, d)
     for name, pullback in going_back(saved.pullbacks, len(graph.nodes), release=release):
         d = cotangents.pop(name, None)
@@ -178,6 +191,9 @@ def _order(nodes: Mapping[str, Node], inputs: tuple[str, ...]) -> list[str]:
     for name, node in nodes.items():
         if name in inputs:
             raise OptionError("Graph", "a node named unlike the inputs", f"{name!r}", "rename the node")
+        if not isinstance(node.inputs, tuple):
+            remedy = 'pass a tuple: Node(layer, ("image",))'
+            raise OptionError("Graph", f"the inputs of {name} as a tuple", f"{node.inputs!r}", remedy)
         for source in node.inputs:
             if source not in nodes and source not in inputs:
                 expected = f"the inputs of {name} among {', '.join([*inputs, *nodes])}"

@@ -118,6 +118,17 @@ class Unary(OneInput):
         return y, by_name(pullback), {}
 
 
+def image_shape(layer: str, shape: Shape, channels: int | None = None) -> tuple[int, int, int]:
+    """Return (C, H, W), refusing another rank or, where it is given, another number of channels."""
+    if len(shape) != 3:
+        remedy = "put the layer before Flatten, or give the model an input_shape of three sizes"
+        raise ShapeError(layer, "images of shape (C, H, W)", f"{shape}", remedy)
+    if channels is not None and shape[0] != channels:
+        remedy = "give the layer the number of channels that the one before it has"
+        raise ShapeError(layer, f"{channels} channels", f"{shape[0]}", remedy)
+    return shape[0], shape[1], shape[2]
+
+
 def count(layer: Layer) -> int:
     """Return how many trained numbers a layer has."""
     return sum(int(np.prod(p.shape)) for p in layer.parameters().values() if p.trained)

@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from whygrad.errors import OptionError, ShapeError
 from whygrad.initializers import constant, zeros
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
 from whygrad.ops.layer_norm import layer_norm
 from whygrad.typing import Array, Params, Shape
-from whygrad.validation import whole
+from whygrad.validation import number, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +34,9 @@ class LayerNorm(OneInput):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
+        if not self._sizes():
+            raise OptionError("LayerNorm", "a shape of at least one axis", "()", "name the axes to normalise")
+        number("LayerNorm", "eps", self.eps, 0.0, 1e30)
         for size in self._sizes():
             whole("LayerNorm", "shape", size, 1)
 
@@ -44,6 +48,11 @@ class LayerNorm(OneInput):
         return {"weight": Parameter(shape, partial(constant, value=1.0)), "bias": Parameter(shape, zeros)}
 
     def output_shape(self, *shapes: Shape) -> Shape:
+        sizes = self._sizes()
+        if len(shapes[0]) < len(sizes) or shapes[0][len(shapes[0]) - len(sizes) :] != sizes:
+            raise ShapeError(
+                "layer_norm", f"a shape that ends in {sizes}", f"{shapes[0]}", "change the layer's shape"
+            )
         return shapes[0]
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:

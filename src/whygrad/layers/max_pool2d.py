@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whygrad.layers.layer import Unary
+from whygrad.layers.layer import Unary, image_shape
 from whygrad.ops.max_pool2d import max_pool2d
-from whygrad.ops.windows import geometry
+from whygrad.ops.windows import four_sides, geometry
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
-from whygrad.validation import pair
+from whygrad.validation import flag, pair
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,9 +35,13 @@ class MaxPool2d(Unary):
 
     def __post_init__(self) -> None:
         pair("MaxPool2d", "kernel_size", self.kernel_size)
+        if self.stride is not None:
+            pair("MaxPool2d", "stride", self.stride)
+        four_sides("MaxPool2d", self.padding)
+        flag("MaxPool2d", "ceil_mode", self.ceil_mode)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (channels, height, width) = shapes[0]
+        channels, height, width = image_shape("max_pool2d", shapes[0])
         where = geometry(
             "max_pool2d",
             (height, width),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whygrad.layers.layer import Unary
-from whygrad.ops.pad2d import PadMode, pad2d
+from whygrad.layers.layer import Unary, image_shape
+from whygrad.ops.pad2d import PadMode, check_mode, check_room, pad2d
 from whygrad.ops.windows import four_sides
 from whygrad.typing import Array, Pullback, Shape, Sides
 
@@ -30,10 +30,13 @@ class Pad2d(Unary):
 
     def __post_init__(self) -> None:
         four_sides("Pad2d", self.padding)
+        check_mode("Pad2d", self.mode)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (channels, height, width) = shapes[0]
+        channels, height, width = image_shape("pad2d", shapes[0])
         top, bottom, left, right = four_sides("Pad2d", self.padding)
+        check_room("pad2d", height, top, bottom, self.mode)
+        check_room("pad2d", width, left, right, self.mode)
         return (channels, top + height + bottom, left + width + right)
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.errors import OptionError, inside
+from whygrad.errors import OptionError, ShapeError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, prefixed
 from whygrad.layers.parts import Parts, table
 from whygrad.typing import Array, Params, Shape
@@ -52,6 +52,11 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers: Layer, input_shape: Shape | None = None, **named: Layer) -> None:
+        clash = [name for name in named if name in map(str, range(len(layers)))]
+        if clash:
+            raise OptionError(
+                "Sequential", "names unlike those of the unnamed layers", clash[0], "rename the layer"
+            )
         self._parts = Parts("Sequential", {str(i): layer for i, layer in enumerate(layers)} | named)
         self.input_shape = input_shape
 
@@ -64,17 +69,21 @@ class Sequential(Layer):
         return self._parts.parameters
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (shape,) = shapes
+        self._check_inputs(len(shapes))
         for name, layer in self._parts.layers.items():
             with inside(name):
-                shape = layer.output_shape(shape)
-        return shape
+                shapes = (layer.output_shape(*shapes),)
+        return shapes[0]
+
+    def _check_inputs(self, number: int) -> None:
+        """Refuse several inputs where there is no first layer to join them."""
+        if not number or (number > 1 and not self._parts.layers):
+            raise ShapeError("Sequential", "one input", f"{number}", "begin with a layer that joins them")
 
     def __call__(
         self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
     ) -> LayerResult:
-        if len(inputs) != 1 and not self._parts.layers:
-            raise OptionError("Sequential", "one input", f"{len(inputs)}", "give it a layer that joins them")
+        self._check_inputs(len(inputs))
         pullbacks, changed = [], {}
         for name, layer in self._parts.layers.items():
             with inside(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whygrad.errors import OptionError
 from whygrad.layers.layer import Unary
 from whygrad.ops.softmax import softmax
 from whygrad.typing import Array, Pullback
@@ -22,6 +23,10 @@ class Softmax(Unary):
     """
 
     axis: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.axis, bool) or not isinstance(self.axis, int):
+            raise OptionError("Softmax", "axis as a whole number", f"{self.axis!r}", "change axis")
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:
         return softmax(x, axis=self.axis)

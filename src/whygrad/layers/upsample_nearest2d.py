@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whygrad.layers.layer import Unary
+from whygrad.layers.layer import Unary, image_shape
 from whygrad.ops.upsample_nearest2d import upsample_nearest2d
 from whygrad.typing import Array, Pair, Pullback, Shape
 from whygrad.validation import pair
@@ -28,7 +28,7 @@ class UpsampleNearest2d(Unary):
         pair("UpsampleNearest2d", "scale_factor", self.scale_factor)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (channels, height, width) = shapes[0]
+        channels, height, width = image_shape("upsample_nearest2d", shapes[0])
         v, h = pair("UpsampleNearest2d", "scale_factor", self.scale_factor)
         return (channels, height * v, width * h)
 

@@ -80,7 +80,8 @@ def _weights(op: str, class_weights: Array | None, z: Array) -> Array:
         raise ShapeError(op, "logits of shape (N, K) or (N, K, ...), K > 0", f"{z.shape}", "add the class axis")
     if class_weights is None:
         return np.ones(z.shape[1], z.dtype)
-    weights = np.asarray(class_weights, z.dtype)
+    with np.errstate(over="ignore"):
+        weights = np.asarray(class_weights).astype(z.dtype)
     if weights.shape != (z.shape[1],):
         raise ShapeError(op, f"class_weights of shape ({z.shape[1]},)", f"{weights.shape}", "give one a class")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):

@@ -55,6 +55,9 @@ def like(loss: str, target: Any, prediction: Array) -> Array:
     if values.shape != prediction.shape:
         remedy = "give every prediction its target; nothing is broadcast"
         raise ShapeError(loss, f"targets of shape {prediction.shape}", f"{values.shape}", remedy)
+    with np.errstate(over="ignore"):
+        values = values.astype(prediction.dtype)
     if not np.isfinite(values).all():
-        raise DataError(loss, "finite targets", "NaN or infinity among them", "look for the sample that has it")
-    return values.astype(prediction.dtype)
+        received = f"NaN, infinity or more than {prediction.dtype} holds"
+        raise DataError(loss, "finite targets", received, "look for the sample that has it")
+    return values

@@ -55,8 +55,7 @@ def pad2d(x: Array, *, padding: Sides, mode: PadMode = "constant", value: float 
     """
     (x,) = floats("pad2d", x=x)
     rank("pad2d", "x", x, "(N, C, H, W)")
-    if mode not in get_args(PadMode):
-        raise OptionError("pad2d", 'mode "constant", "reflect" or "replicate"', f"{mode!r}", "change mode")
+    check_mode("pad2d", mode)
     top, bottom, left, right = four_sides("pad2d", padding)
     if value not in (-np.inf, np.inf):
         value = number("pad2d", "value", value, float(np.finfo(x.dtype).min), float(np.finfo(x.dtype).max))
@@ -92,8 +91,19 @@ def _source(size: int, before: int, after: int, mode: PadMode) -> IntArray:
     """Return, for each row of the padded image, the row of the image that it shows, or −1."""
     if mode == "constant":
         return np.pad(np.arange(size), (before, after), constant_values=-1)
-    least = max(before, after) + 1 if mode == "reflect" else 1
+    check_room("pad2d", size, before, after, mode)
+    return np.pad(np.arange(size), (before, after), mode="reflect" if mode == "reflect" else "edge")
+
+
+def check_mode(op: str, mode: str) -> None:
+    """Refuse a mode that there is not."""
+    if mode not in get_args(PadMode):
+        raise OptionError(op, 'mode "constant", "reflect" or "replicate"', f"{mode!r}", "change mode")
+
+
+def check_room(op: str, size: int, before: int, after: int, mode: PadMode) -> None:
+    """Refuse to mirror or repeat more pixels than there are."""
+    least = {"constant": 0, "replicate": 1, "reflect": max(before, after) + 1}[mode]
     if size < least:
         remedy = f"pad less than {size}" if mode == "reflect" else "check the layers before"
-        raise ShapeError("pad2d", f"at least {least} pixels to {mode}", f"{size}", remedy)
-    return np.pad(np.arange(size), (before, after), mode="reflect" if mode == "reflect" else "edge")
+        raise ShapeError(op, f"at least {least} pixels to {mode}", f"{size}", remedy)

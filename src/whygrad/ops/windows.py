@@ -117,6 +117,11 @@ def _resolve(
     return four_sides(op, padding)
 
 
+def check_padding(op: str, padding: Padding) -> None:
+    """Refuse a padding that no image could have."""
+    _resolve(op, padding, (1, 1), (1, 1), (1, 1))
+
+
 def pad(x: npt.NDArray[Any], sides: FourSides, value: float = 0.0) -> npt.NDArray[Any]:
     """Return x with ``sides`` of ``value`` around its last two axes; x itself where there is nothing to add."""
     if not any(sides):
