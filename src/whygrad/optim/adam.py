@@ -53,7 +53,11 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("Adam", self.beta1, self.beta2, self.eps, self.weight_decay)
+        where = type(self).__name__
+        number(where, "beta1", self.beta1, 0.0, 1.0, open_high=True)
+        number(where, "beta2", self.beta2, 0.0, 1.0, open_high=True)
+        number(where, "eps", self.eps, 0.0, float("inf"), open_high=True)
+        number(where, "weight_decay", self.weight_decay, 0.0, float("inf"), open_high=True)
 
     @property
     def slot_names(self) -> tuple[str, ...]:
@@ -66,15 +70,13 @@ class Adam(Optimizer):
         """Return w, m and v after update t."""
         if self.weight_decay:
             g = g + self.weight_decay * w
+        return self.moved(w, g, old, rate, t)
+
+    def moved(
+        self, w: Array, g: Array, old: Mapping[str, Array], rate: float, t: int, /
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return w, m and v after update t, without weight decay."""
         m = self.beta1 * old["mean"] + (1 - self.beta1) * g
         v = self.beta2 * old["square"] + (1 - self.beta2) * g**2
         m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
         return w - rate * m_hat / (np.sqrt(v_hat) + self.eps), {"mean": m, "square": v}
-
-
-def check(where: str, beta1: float, beta2: float, eps: float, weight_decay: float) -> None:
-    """Refuse options outside the domains that Adam and AdamW share."""
-    number(where, "beta1", beta1, 0.0, 1.0, open_high=True)
-    number(where, "beta2", beta2, 0.0, 1.0, open_high=True)
-    number(where, "eps", eps, 0.0, float("inf"), open_high=True)
-    number(where, "weight_decay", weight_decay, 0.0, float("inf"), open_high=True)

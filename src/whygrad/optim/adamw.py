@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from whygrad.optim.adam import check
-from whygrad.optim.optimizer import Optimizer
-from whygrad.optim.schedules import Schedule
+from whygrad.optim.adam import Adam
 from whygrad.typing import Array
 
 
 @dataclass(frozen=True)
-class AdamW(Optimizer):
+class AdamW(Adam):
     """Adam with decoupled weight decay: it shrinks the parameter and stays out of the gradient.
 
         w ← (1 − η·λ)·w
@@ -45,20 +41,7 @@ class AdamW(Optimizer):
     Source: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
     """
 
-    learning_rate: float | Schedule = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
     weight_decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check("AdamW", self.beta1, self.beta2, self.eps, self.weight_decay)
-
-    @property
-    def slot_names(self) -> tuple[str, ...]:
-        """The mean and the mean square of the gradients."""
-        return ("mean", "square")
 
     def rule(
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, t: int, /
@@ -66,7 +49,4 @@ class AdamW(Optimizer):
         """Return w, m and v after update t."""
         if self.weight_decay:
             w = (1 - rate * self.weight_decay) * w
-        m = self.beta1 * old["mean"] + (1 - self.beta1) * g
-        v = self.beta2 * old["square"] + (1 - self.beta2) * g**2
-        m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
-        return w - rate * m_hat / (np.sqrt(v_hat) + self.eps), {"mean": m, "square": v}
+        return self.moved(w, g, old, rate, t)
