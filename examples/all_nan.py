@@ -2,9 +2,9 @@
 
 Two 3x3 "same" convolutions of one channel on a 256x256 image, a sigmoid after each, half the squared error, and
 
-    kernel = kernel + sum(sum(rate * delta .* x_out))
+    kernel = kernel + sum(sum(0.01*eta * delta .* x_out))
 
-Run it with ``python all_nan.py``; ``python all_nan.py 50`` trains for 50 steps instead of 1000.
+Below, rate is the 0.01*eta. ``python all_nan.py 50`` trains for 50 steps instead of 1000.
 """
 
 import sys
@@ -23,62 +23,52 @@ SIGMOID_RATE, LINEAR_RATE, TOO_HIGH = 1e-4, 1e-5, 1e-2
 class Layer(NamedTuple):
     """What one layer knows after a forward and a backward pass."""
 
-    came_in: np.ndarray  # V of the layer before, or the image
-    gave: np.ndarray  # V = g(h), which the update in question calls x_out
+    came_in: np.ndarray  # the image, or what the layer before gave
+    gave: np.ndarray  # V = g(h), the x_out of the update in question
     delta: np.ndarray  # −∂E/∂h, 256x256, with the sign of Hertz, Krogh and Palmer
     gradient: np.ndarray  # ∂E/∂kernel, 3x3
 
 
 class Training(NamedTuple):
-    """The losses of a training, its last kernels, and where a number stopped being finite, if any did."""
+    """The losses of a training and its last kernels."""
 
     losses: list
     kernels: list
-    first_bad: str | None
+    first_bad: str | None  # where a number first was not finite, if one was
     cut: int  # entries that clipping changed, over all steps
-
-
-def identity(h):
-    """Return h and its pullback: a unit without a sigmoid."""
-    return h, lambda dy: dy
 
 
 def problem():
     """Return an image, the output of two known kernels as its target, and kernels to start from."""
-    rng = np.random.default_rng(1)
     row, column = np.mgrid[:256, :256]
     image = (np.sin(row / 9) * np.cos(column / 13) > 0) + 0.5 * ((row - 128) ** 2 + (column - 100) ** 2 < 3600)
-    image = image + rng.normal(0, 0.2, image.shape)
+    image = image + np.random.default_rng(0).normal(0, 0.2, image.shape)
     image = ((image - image.mean()) / image.std())[None, None]
     edges = np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])[None, None] / 2
     spots = np.array([[1.0, 1, 1], [1, -8, 1], [1, 1, 1]])[None, None] / 2
-    _, layers = passes(image, np.zeros_like(image), [edges, spots])
-    return image, layers[-1].gave, [glorot_normal(rng, (1, 1, 3, 3), np.float64) for _ in range(2)]
+    target = passes(image, np.zeros_like(image), [edges, spots])[1][-1].gave
+    rng = np.random.default_rng(1)
+    return image, target, [glorot_normal(rng, (1, 1, 3, 3), np.float64) for _ in range(2)]
+
+
+def no_unit(h):
+    """Return h as it is, and its pullback."""
+    return h, lambda dy: dy
 
 
 def passes(image, target, kernels, unit=sigmoid):
-    """Run forward and backward, and return the loss and what each layer knows."""
+    """Run forward and backward; return the loss and what each layer knows."""
     v, seen, layers = image, [], []
     for kernel in kernels:
-        h, back_through_conv = conv2d(v, kernel, padding="same")
-        came_in, (v, back_through_unit) = v, unit(h)
-        seen.append((came_in, v, back_through_conv, back_through_unit))
-    loss, slope = half_squared_error(v, target)
-    for came_in, gave, back_through_conv, back_through_unit in reversed(seen):
-        slope_h = back_through_unit(slope)  # ∂E/∂h
-        slope, gradient, _ = back_through_conv(slope_h)
-        layers.insert(0, Layer(came_in, gave, -slope_h, gradient))
+        h, through_conv = conv2d(v, kernel, padding="same")
+        came_in, (v, through_unit) = v, unit(h)
+        seen.append((came_in, v, through_conv, through_unit))
+    loss, dv = half_squared_error(v, target)
+    for came_in, gave, through_conv, through_unit in reversed(seen):
+        dh = through_unit(dv)
+        dv, gradient, _ = through_conv(dh)
+        layers.insert(0, Layer(came_in, gave, -dh, gradient))
     return loss, layers
-
-
-def right(layer):
-    """Return the 3x3 gradient: for each weight, −δ times the input that this weight saw, summed over positions."""
-    return layer.gradient
-
-
-def wrong(layer):
-    """Return the update in question as a gradient: minus one scalar, the same for all nine weights."""
-    return np.full_like(layer.gradient, -scalar(layer))
 
 
 def scalar(layer):
@@ -86,14 +76,22 @@ def scalar(layer):
     return float((layer.delta * layer.gave).sum())
 
 
+def wrong(layer):
+    """Return the update in question in the form of a gradient, to be subtracted."""
+    return np.full_like(layer.gradient, -scalar(layer))
+
+
+def right(layer):
+    """Return the 3x3 gradient."""
+    return layer.gradient
+
+
 def check(image, target, kernels, rule=right):
     """Compare all nine entries of each kernel's claimed gradient with finite differences of the loss."""
     named = {f"kernel {i}": kernel for i, kernel in enumerate(kernels, 1)}
-    _, layers = passes(image, target, kernels)
-    claimed = {name: rule(layer) for name, layer in zip(named, layers, strict=True)}
-    return compare(
-        lambda at: passes(image, target, list(at.values()))[0], claimed, named, rng=np.random.default_rng(0)
-    )
+    claimed = dict(zip(named, map(rule, passes(image, target, kernels)[1]), strict=True))
+    rng = np.random.default_rng(0)
+    return compare(lambda at: passes(image, target, at.values())[0], claimed, named, rng=rng)
 
 
 def train(image, target, kernels, rule, rate, steps, *, unit=sigmoid, limit=np.inf):
@@ -102,68 +100,69 @@ def train(image, target, kernels, rule, rate, steps, *, unit=sigmoid, limit=np.i
     for step in range(1, steps + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked for below
             loss, layers = passes(image, target, kernels, unit)
-            gradients = {str(i): rule(layer) for i, layer in enumerate(layers)}
+            updates = {f"update of kernel {i}": rule(layer) for i, layer in enumerate(layers, 1)}
         losses.append(loss)
-        made = [(f"output of layer {i}", layer.gave) for i, layer in enumerate(layers, 1)] + [("loss", loss)]
-        made += [(f"update of kernel {i + 1}", gradients[str(i)]) for i in reversed(range(len(layers)))]
-        for name, value in made:
+        outputs = {f"output of layer {i}": layer.gave for i, layer in enumerate(layers, 1)}
+        for name, value in (outputs | {"loss": loss} | dict(reversed(updates.items()))).items():
             if not np.isfinite(value).all():
                 return Training(losses, kernels, f"step {step}, {name}", cut)
-        gradients, clipped = clip_by_value(gradients, limit)
+        updates, clipped = clip_by_value(updates, limit)
         cut += clipped.entries
-        kernels = [kernel - rate * gradients[str(i)] for i, kernel in enumerate(kernels)]
+        kernels = [kernel - rate * update for kernel, update in zip(kernels, updates.values(), strict=True)]
     return Training(losses, kernels, None, cut)
 
 
 def show(title, training):
-    """Print the loss at a few steps and how the training ended."""
+    """Print how a training ended and the loss at a few of its steps."""
     losses = training.losses
-    at = sorted({n for n in (1, 2, 3, 5, 10, 100, 300, 1000) if n < len(losses)} | {len(losses)})
-    print(f"  {title}: {training.first_bad or 'every number finite'}")
-    print("    step" + "".join(f"{n:>11}" for n in at))
-    print("    loss" + "".join(f"{losses[n - 1]:>11.5g}" for n in at))
+    at = sorted({n for n in (1, 2, 3, 10, 50, 100, 300) if n < len(losses)} | {len(losses)})
+    bad = f"first number that is not finite: {training.first_bad}" if training.first_bad else "all numbers finite"
+    print(f"  {title}: {bad}")
+    print("    step" + "".join(f"{n:>10}" for n in at))
+    print("    loss" + "".join(f"{losses[n - 1]:>10.4g}" for n in at))
 
 
 def main(steps=1000):
     """Tell the story."""
     image, target, kernels = problem()
     loss, layers = passes(image, target, kernels)
-    print(f"1. One step, loss {loss:.4f}. What the update adds to a kernel, and what it should add (rate left out)\n")
+    print(f"1. At a loss of {loss:.4f}: what is added to a kernel (times the rate), and what should be\n")
     for i, layer in enumerate(layers, 1):
-        print(f"  kernel {i}: sum(sum(delta .* x_out)) = {scalar(layer):.4f}, the same for all nine weights; right:")
-        print("\n".join("    " + "".join(f"{-g:>12.4f}" for g in row) for row in layer.gradient[0, 0]))
-        unshifted = (layer.delta * layer.came_in).sum()
-        print(f"    With the layer's input in place of its output: {unshifted:.4f}, which is the centre alone.\n")
-    print("  The product must be with the layer's input, and shifted: weight (r, s) saw the input r−1 rows and s−1")
-    print("  columns away, so each weight has a sum of its own, Σ delta[i, j] · x_in[i+r−1, j+s−1].\n")
-    print("  Finite differences of the loss for all nine entries. They compare with the 3x3 gradient of the kernel,")
-    print("  not with the 256x256 delta, which is one step short of it. First one layer, then both:")
+        print(f"  kernel {i}: sum(sum(delta .* x_out)) = {scalar(layer):.4f} for all nine weights; right would be")
+        print("\n".join("    " + "".join(f"{-g:>10.4f}" for g in row) for row in layer.gradient[0, 0]))
+        centre = (layer.delta * layer.came_in).sum()
+        print(f"    With the layer's input in place of its output: {centre:.4f}, the centre and no more.\n")
+    print("  Each weight needs a sum of its own, with the input that it saw: for weight (r, s), from -1 to 1,")
+    print("  the sum over i and j of delta[i, j] * x_in[i+r, j+s]. Finite differences of the loss prove it.")
+    print("  Compare them with this 3x3 gradient, not with the 256x256 delta. One layer first, then two:\n")
     for title, rows in (
-        ("one layer, right", check(layers[0].gave, target, kernels[1:])),
+        ("one layer, right ", check(layers[0].gave, target, kernels[1:])),
         ("two layers, right", check(image, target, kernels)),
         ("two layers, wrong", check(image, target, kernels, wrong)),
     ):
         for row in rows:
-            print(f"    {title}: {row.checked} entries of {row.name}, relative error {row.relative_error:.1e}")
-    zeros = passes(image, target, [np.zeros_like(kernel) for kernel in kernels])[1]
-    print(f"  Do not check at kernels of zeros: there all of kernel 1's gradient is {abs(zeros[0].gradient).max():g},")
-    print("  as nothing comes back through kernel 2. Start from small random numbers (Glorot's, for sigmoids).\n")
-    print("2. The plus sign is not the mistake: delta of Hertz, Krogh and Palmer is −∂E/∂h, so adding descends.\n")
-    print(f"3. The right gradient, subtracted {steps} times at the rate {SIGMOID_RATE:g}\n")
-    show("sigmoids, right", train(image, target, kernels, right, SIGMOID_RATE, steps))
-    print("\n4. The same rates with the wrong update\n")
-    show("sigmoids, wrong", train(image, target, kernels, wrong, SIGMOID_RATE, min(steps, 300)))
-    print("  Sigmoids stay between 0 and 1, so nothing overflows: the loss just stops falling. Without them")
-    print(f"  (rate {LINEAR_RATE:g}) the outputs grow with the kernels and the sum with both, step after step:")
-    show("no sigmoids, right", train(image, target, kernels, right, LINEAR_RATE, min(steps, 100), unit=identity))
-    show("no sigmoids, wrong", train(image, target, kernels, wrong, LINEAR_RATE, min(steps, 100), unit=identity))
-    print("  At one and the same rate the right gradient descends: the gradient is at fault, not the rate.\n")
-    print(f"5. A rate that is too high ({TOO_HIGH:g}) is another mistake; clipping by value acts on that one alone\n")
+            print(f"    {title}: {row.name}, {row.checked} entries, relative error {row.relative_error:.0e}")
+    at_zeros = passes(image, target, [np.zeros_like(kernel) for kernel in kernels])[1][0].gradient
+    print("\n  Start from small random kernels (Glorot's suit sigmoids). At zeros this check sees less: nothing")
+    print(f"  comes back through a kernel 2 of zeros, so all of kernel 1's gradient is {abs(at_zeros).max():g}.\n")
+    print("2. The plus sign is right: the delta of Hertz, Krogh and Palmer is -dE/dh, so adding it descends.\n")
+    print(f"3. The right update at the rate {SIGMOID_RATE:g}\n")
+    show("right", train(image, target, kernels, right, SIGMOID_RATE, steps))
+    print("\n4. The wrong update at the same rate, then both updates without the sigmoids\n")
+    show("wrong", train(image, target, kernels, wrong, SIGMOID_RATE, min(steps, 100)))
+    print("  A sigmoid's output and slope are bounded: the wrong update stalls, it does not give NaN. NaN needs")
+    print("  something without a bound, such as layers without a sigmoid or a sigmoid written e^h / (1 + e^h):\n")
+    for rule, rate in ((right, 1.0), (wrong, 1.0), (wrong, 0.1), (right, 10.0)):
+        run = train(image, target, kernels, rule, rate * LINEAR_RATE, min(steps, 50), unit=no_unit)
+        show(f"{rule.__name__}, no sigmoids, rate {rate * LINEAR_RATE:g}", run)
+    print("  At the first rate only the wrong update fails, and at a tenth of it the loss still climbs: there the")
+    print("  gradient is at fault. At ten times the rate the right update fails as well: there it is the rate.\n")
+    print(f"5. A rate that is too high ({TOO_HIGH:g}), and clipping every entry of the gradient to a limit\n")
     for rule, limit in ((right, np.inf), (right, 1.0), (right, 10.0), (wrong, 1.0)):
-        run = train(image, target, kernels, rule, TOO_HIGH, min(steps, 100), limit=limit)
-        show(f"{rule.__name__}, clipped at {limit:g} ({run.cut} of {18 * len(run.losses)} entries cut)", run)
-    print("  No weight moves by more than rate x limit. That can save a right gradient from its rate; it cannot")
-    print("  turn a wrong gradient into a right one.")
+        run = train(image, target, kernels, rule, TOO_HIGH, min(steps, 50), limit=limit)
+        show(f"{rule.__name__}, limit {limit:g}, {run.cut} of {18 * len(run.losses)} entries cut", run)
+    print("  Clipping keeps each weight from moving by more than rate * limit a step. A limit small enough rescues")
+    print("  the right gradient from its rate. It does not make the wrong one right, it only slows it down.")
 
 
 if __name__ == "__main__":

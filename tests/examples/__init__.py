@@ -1,0 +1,1 @@
+"""Tests of the worked examples, one file for each."""
