@@ -26,7 +26,8 @@ class Pullback(Protocol):
     """Carries the gradient of the loss from an operation's value back to its inputs.
 
     ``pullback(dy)`` returns one gradient per differentiable input, in the order of the inputs: an array when
-    there is one input, a tuple when there are several. It writes to nothing and may be called again.
+    there is one input, a tuple when there are several. It writes to nothing and may be called again. What it saved
+    are often the inputs and the value themselves, not copies: change none of them in place before the last call.
     """
 
     def __call__(self, dy: Array, /) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,12 @@ def cotangent(op: str, dy: Array, wanted: Shape, dtype: np.dtype[Any]) -> Array:
     return dy.astype(dtype, copy=False)
 
 
-def whole(op: str, name: str, value: Any, minimum: int) -> int:
+def whole(op: str, name: str, value: Any, minimum: int, maximum: int = sys.maxsize) -> int:
     """Return ``value`` as an int, refusing what is not a whole number of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise OptionError(op, f"{name} to be a whole number of at least {minimum}", f"{value!r}", f"change {name}")
+    if value > maximum:
+        raise OptionError(op, f"{name} to be at most {maximum}", "a larger number", f"change {name}")
     return int(value)
 
 

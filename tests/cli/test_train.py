@@ -52,7 +52,14 @@ def test_two_runs_with_one_seed_are_identical(whygrad, tmp_path):
 def start(environment, cwd, *arguments):
     command = [sys.executable, "-m", "whygrad", *arguments]
     return subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts what it puts in the background with Ctrl-C ignored; a person's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -138,6 +145,9 @@ def test_a_finished_run_is_not_trained_again(whygrad, trained):
         (["--epochs", "many"], "Invalid value for '--epochs'"),
         (["--optimizer", "sdg"], "optimizer: expected one of sgd, rmsprop, adam, adamw, received 'sdg'"),
         (["--colour"], "No such option: --colour"),
+        (["--epochs", "9" * 401], "recipe: expected epochs to be"),
+        (["--learning-rate", "nan"], "recipe: expected learning_rate in"),
+        (["--resume", "x", "--epochs", "20"], "--resume: expected a run and no other choices, received both"),
         (["--resume", "x", "--epochs", "3"], "--resume: expected a run and no other choices, received both"),
     ],
 )
@@ -196,3 +206,50 @@ def test_a_reader_that_has_seen_enough_is_no_error(environment, tmp_path, traine
     )
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
+
+
+def test_an_empty_directory_may_be_named(whygrad, tmp_path):
+    (tmp_path / "run").mkdir()
+    assert whygrad(*SHORT, "--out", ".", cwd=tmp_path / "run").code == 0
+    assert whygrad("info", "run").code == 0
+
+
+def test_a_last_step_that_diverges_is_a_failure(whygrad):
+    options = ("--learning-rate", "1e6", "--weight-decay", "1", "--schedule", "constant", "--batch-size", "2000")
+    result = whygrad("train", *options, "--epochs", 2, "--json")
+    assert result.code == 1
+    assert result.out == ""
+    assert "expected a finite loss" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_run_deleted_meanwhile_is_a_failure(whygrad, environment, tmp_path):
+    process = start(environment, tmp_path, *LONG)
+    deadline = time.monotonic() + 60
+    while len(read_metrics(tmp_path / "run/metrics.jsonl")) < 30 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_processes_do_not_train_one_run(whygrad, environment, tmp_path, uninterrupted):
+    process = start(environment, tmp_path, *LONG)
+    deadline = time.monotonic() + 60
+    while not read_metrics(tmp_path / "run/metrics.jsonl") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second = whygrad("train", "--resume", "run")
+    assert second.code == 1
+    assert "run: expected one process that trains it, received a second one; wait for the other one" in second.err
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert_equal_runs(tmp_path / "run", uninterrupted[0])
+
+
+@pytest.mark.parametrize("model", ["digits_cnn", "mnist_cnn", "vgg_small", "resnet20"])
+def test_every_model_that_fits_the_digits_passes_its_own_check(whygrad, model):
+    result = whygrad("train", "--model", model, "--epochs", 1, "--batch-size", 4000, "--learning-rate", 0)
+    assert result.code == 0, result.err
+    assert "all agree with finite differences" in result.out

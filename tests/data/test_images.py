@@ -224,9 +224,16 @@ def test_pictures_of_too_many_pixels_are_refused_before_they_are_decoded(tmp_pat
             read_images(tmp_path / "a.png", (1, 8, 8))
 
 
-@pytest.mark.parametrize("name", ["missing.png", "missing.npy", "."])
-def test_a_missing_file_and_a_directory_are_refused(tmp_path, name):
-    with refusal(FileError, ": expected an image file, received no such file; check the path"):
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [
+        ("missing.png", "no such file"),
+        ("missing.npy", "no such file"),
+        (".", "something else, such as a directory"),
+    ],
+)
+def test_a_missing_file_and_a_directory_are_refused(tmp_path, name, received):
+    with refusal(FileError, f": expected an image file, received {received}; check the path"):
         read_images(tmp_path / name, (1, 8, 8))
 
 
@@ -258,3 +265,27 @@ def test_an_array_without_images_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((0, 1, 4, 5)))
     with refusal(DataError, "a.npy: expected at least one image, received an empty array"):
         read_images(tmp_path / "a.npy", (1, 4, 5))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "EPS"])
+def test_formats_that_were_not_asked_for_are_never_decoded(tmp_path, kind):
+    Image.new("RGB", (5, 4)).save(tmp_path / "a.png", format=kind)
+    with refusal(FileError, "a.png: expected a PNG, JPEG or .npy image"):
+        read_images(tmp_path / "a.png", (1, 4, 5))
+
+
+def test_damaged_headers_of_arrays_are_refused_whatever_they_say(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 5), np.float32))
+    content = (tmp_path / "a.npy").read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+        damaged = bytearray(content)
+        for at in rng.integers(0, 100, 3):
+            damaged[at] = rng.integers(0, 256)
+        (tmp_path / "a.npy").write_bytes(damaged)
+        try:
+            read_images(tmp_path / "a.npy", (1, 4, 5))
+        except (FileError, DataError, ShapeError):
+            refused += 1
+    assert refused > 200

@@ -331,3 +331,19 @@ def test_refuses_another_number_of_cotangents_or_shapes():
     nested = Graph({"inner": (graph, "x"), "relu": (ReLU(), "inner")}, inputs=("x",), outputs="relu")
     with refusal(ShapeError, "node inner: expected one output, received 2; let the inner graph have one output"):
         nested({}, x)
+
+
+def test_shared_running_statistics_go_on_from_use_to_use():
+    layer = BatchNorm2d(1)
+    graph = Graph(
+        {"first": (layer, "x"), "second": Node(layer, ("first",), parameters="first")},
+        inputs=("x",),
+        outputs="second",
+    )
+    params = graph.init(np.random.default_rng(0), np.float64)
+    x = np.random.default_rng(1).normal(size=(4, 1, 3, 3))
+    y, _, once = layer(layer.init(np.random.default_rng(0), np.float64), x, training=True)
+    _, _, twice = layer(layer.init(np.random.default_rng(0), np.float64) | once, y, training=True)
+    _, _, changed = graph(params, x, training=True)
+    np.testing.assert_allclose(changed["first.running_mean"], twice["running_mean"])
+    np.testing.assert_allclose(changed["first.running_var"], twice["running_var"])

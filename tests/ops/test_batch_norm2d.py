@@ -162,3 +162,11 @@ def test_a_negative_running_variance_is_refused():
     one = np.ones(1)
     with pytest.raises(DataError, match="a running_var that is not negative, received -1; begin with ones"):
         batch_norm2d(np.ones((1, 1, 2, 2)), one, one, one, -one, training=False)
+
+
+def test_long_sums_stay_exact_in_every_memory_order():
+    x = np.random.default_rng(0).normal(10, 1, (8, 2, 256, 256)).astype(np.float32)
+    channels_last = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    zero, one = np.zeros(2, np.float32), np.ones(2, np.float32)
+    (_, mean, _), _ = batch_norm2d(channels_last, one, zero, zero, one, training=True, momentum=1.0)
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 2, 3), dtype=np.float64), rtol=1e-6)

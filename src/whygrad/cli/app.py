@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import io
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -56,6 +60,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     Errors are one line on standard error, never a traceback.
     """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
+            atexit.register(nowhere.close)
+            setattr(sys, name, nowhere)
+        elif isinstance(stream, io.TextIOWrapper):  # what a terminal's alphabet lacks is shown as a question mark
+            stream.reconfigure(errors="replace")
     sys.exit(_run(arguments))
 
 
@@ -78,9 +90,20 @@ def _run(arguments: list[str] | None) -> int:  # noqa: PLR0911 - one for each wa
         console.print_error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader, head for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
         return 0
+    except OSError as error:
+        _silence_output()
+        place = f"{error.filename}: " if error.filename else ""
+        console.print_error(f"{place}expected access to a file, received {error.strerror or error}; check the path")
+        return FAILURE
     except MemoryError:
-        console.print_error("memory: expected enough for the batch, received none; use a smaller --batch-size")
+        console.print_error("memory: expected enough, received too little; use a smaller batch or smaller images")
         return FAILURE
     return result if isinstance(result, int) else 0
+
+
+def _silence_output() -> None:
+    """Send what is still to be written nowhere, so that the interpreter can exit in peace."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

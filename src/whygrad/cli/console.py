@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,20 +20,42 @@ from whygrad.typing import IntArray
 _PIPED_WIDTH = 200
 
 
+class _Console(Console):
+    """A console that leaves it to the command line to say that its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def out() -> Console:
     """Return the console for results: plain text where standard output is no terminal."""
     piped = not sys.stdout.isatty()
-    return Console(highlight=False, soft_wrap=piped, width=_PIPED_WIDTH if piped else None)
+    return _Console(highlight=False, emoji=False, soft_wrap=piped, width=_PIPED_WIDTH if piped else None)
+
+
+def plain(value: object) -> str:
+    """Return a name or path so that none of its characters is taken for markup."""
+    return escape(str(value))
 
 
 def progress_console() -> Console | None:
     """Return the console for progress; None where nobody is looking."""
-    return Console(stderr=True, highlight=False) if sys.stdout.isatty() and sys.stderr.isatty() else None
+    return (
+        _Console(stderr=True, highlight=False, emoji=False) if sys.stdout.isatty() and sys.stderr.isatty() else None
+    )
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object and nothing else."""
-    sys.stdout.write(json.dumps(value) + "\n")
+    """Print one JSON object and nothing else; what is no finite number is null."""
+    sys.stdout.write(json.dumps(_finite(value), allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_error(message: str) -> None:
@@ -60,5 +84,5 @@ def confusion_table(confusion: IntArray, classes: Sequence[str]) -> Table:
 
 def _cell(number: int, *, on_diagonal: bool) -> Text:
     if not number:
-        return Text("·", style="dim")
+        return Text("·" if (sys.stdout.encoding or "").lower().startswith("utf") else ".", style="dim")
     return Text(str(number), style="green" if on_diagonal else "bold red")

@@ -36,7 +36,9 @@ def info(
         )
         return
     shown = console.out()
-    shown.print(f"[bold]{run}[/], written by whygrad {opened.config.get('whygrad', '?')}\n")
+    shown.print(
+        f"[bold]{console.plain(run)}[/], written by whygrad {console.plain(opened.config.get('whygrad', '?'))}\n"
+    )
     for name, value in opened.recipe.to_dict().items():
         if value is not None:
             shown.print(f"  {name:<13}  {value}")
@@ -45,7 +47,7 @@ def info(
         shown.print(_line(record))
     if summary is None:
         done = records[-1]["step"] if records else 0
-        shown.print(f"\nunfinished, after {done} steps; continue with: whygrad train --resume {run}")
+        shown.print(f"\nunfinished, after {done} steps; continue with: whygrad train --resume {console.plain(run)}")
     else:
         accuracy = console.percent(summary["test_accuracy"])
         shown.print(f"\nfinished: [bold]test accuracy {accuracy}[/] after {summary['seconds']} s")

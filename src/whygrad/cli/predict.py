@@ -45,6 +45,6 @@ def predict(
             results.append({"image": name, "class": classes[best[0]], "probabilities": chances})
             if not as_json:
                 ranking = "  ".join(f"{classes[k]} {console.percent(float(row[k]))}" for k in best)
-                shown.print(f"{name}: [bold]{classes[best[0]]}[/]  ({ranking})", markup=True)
+                shown.print(f"{console.plain(name)}: [bold]{classes[best[0]]}[/]  ({ranking})")
     if as_json:
         console.print_json({"predictions": results})

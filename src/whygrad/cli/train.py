@@ -28,6 +28,7 @@ _SAMPLE = 4
 
 
 def train(
+    ctx: typer.Context,
     data: Annotated[str, typer.Argument(help=f"Data set: {', '.join(DATASETS)}.")] = _DEFAULT.data,
     model: Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")] = _DEFAULT.model,
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = _DEFAULT.epochs,
@@ -75,29 +76,42 @@ def train(
         patience=patience,
         seed=seed,
     )
-    if resume is not None and (recipe != _DEFAULT or out is not None):
+    chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if resume is not None and set(chosen) - {"resume", "check", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
-    experiment = prepare(recipe) if resume is None else None
-    run = Run(resume) if resume is not None else Run.create(recipe, out)
-    experiment = experiment or run.experiment()
-    shown = console.out() if not as_json else Console(quiet=True)
+    # One thread: matrices this small gain nothing from more, which only get in the way of whatever else runs, and
+    # the same seed gives the same bits whatever the number of cores.
+    with threadpool_limits(1, "blas"):
+        experiment = prepare(recipe) if resume is None else None
+        run = Run(resume) if resume is not None else Run.create(recipe, out)
+        experiment = experiment or run.experiment()
+        shown = console.out() if not as_json else Console(quiet=True)
+        summary = run.summary
+        if summary is None:
+            try:
+                summary = _train_and_report(run, experiment, shown, started, check=check)
+            except KeyboardInterrupt:
+                console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
+                raise typer.Exit(130) from None
+        else:
+            accuracy = console.percent(float(summary["test_accuracy"]))
+            finished = f"is finished: test accuracy {accuracy} after {summary['epochs']} epochs."
+            shown.print(f"{console.plain(run.path)} {finished}")
+    if as_json:
+        console.print_json(summary)
 
-    if run.summary is not None:
-        _report_finished(run, shown, as_json=as_json)
-        return
+
+def _train_and_report(
+    run: Run, experiment: Experiment, shown: Console, started: float, *, check: bool
+) -> dict[str, Any]:
     _introduce(run, experiment, shown)
     if check:
         _check_sample(run, experiment, shown)
-    try:
-        _train(run, experiment)
-    except KeyboardInterrupt:
-        console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
-        raise typer.Exit(130) from None
+    _train(run, experiment)
     summary, result = run.finish(experiment, time.perf_counter() - started)
-    if as_json:
-        console.print_json(summary)
     _report(run, experiment, summary, result, shown)
+    return summary
 
 
 def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
@@ -148,9 +162,7 @@ def _train(run: Run, experiment: Experiment) -> None:
         console=looking,
         transient=True,
     )
-    # One thread: matrices this small gain nothing from more, which only get in the way of whatever else runs, and
-    # the same seed gives the same bits whatever the number of cores.
-    with threadpool_limits(1, "blas"), bar if looking is not None else nullcontext():
+    with bar if looking is not None else nullcontext():
         task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
         steps = run.steps(experiment)
         try:
@@ -180,19 +192,13 @@ def _report(run: Run, experiment: Experiment, summary: dict[str, Any], result: E
     )
     shown.print("Each row is a class, each column what its images were taken for:")
     shown.print(console.confusion_table(result.confusion, experiment.test.classes))
-    shown.print(f"The run is in [bold]{run.path}[/]. What to try next:")
-    for command, what in (
-        (f"whygrad info {run.path}", "its network and epochs"),
-        (f"whygrad predict {run.path} IMAGE.png", "what it makes of your own image"),
-        (f"whygrad train --seed {run.recipe.seed + 1}", "how much of it was luck"),
-        ("whygrad train --optimizer adamw", "another optimiser"),
-    ):
-        shown.print(f"  [cyan]{command:<{len(str(run.path)) + 27}}[/]  {what}")
-
-
-def _report_finished(run: Run, shown: Console, *, as_json: bool) -> None:
-    summary = run.summary or {}
-    if as_json:
-        console.print_json(summary)
-    accuracy = console.percent(float(summary.get("test_accuracy", 0.0)))
-    shown.print(f"{run.path} is finished: test accuracy {accuracy} after {summary.get('epochs')} epochs.")
+    shown.print(f"The run is in [bold]{console.plain(run.path)}[/]. What to try next:")
+    commands = {
+        f"whygrad info {run.path}": "its network and epochs",
+        f"whygrad predict {run.path} IMAGE.png": "what it makes of your own image",
+        f"whygrad train --seed {run.recipe.seed + 1}": "how much of it was luck",
+        "whygrad train --optimizer adamw": "another optimiser",
+    }
+    width = max(map(len, commands))
+    for command, what in commands.items():
+        shown.print(f"  [cyan]{console.plain(f'{command:<{width}}')}[/]  {what}")

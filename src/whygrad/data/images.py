@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from whygrad.errors import DataError, FileError, ShapeError
 from whygrad.typing import Array, Shape
 
+_FORMATS = ("PNG", "JPEG")  # no others: some of them start programs
 _MOST_PIXELS = 64_000_000  # beyond this a file is refused before it is decoded
 
 
@@ -34,7 +35,8 @@ def read_images(path: Path, shape: Shape) -> Array:
         DataError: integers or NaN in an array, or a picture too large.
     """
     if not path.is_file():
-        raise FileError(str(path), "an image file", "no such file", "check the path")
+        received = "something else, such as a directory" if path.exists() else "no such file"
+        raise FileError(str(path), "an image file", received, "check the path")
     return _read_array(path, shape) if path.suffix == ".npy" else _read_picture(path, shape)
 
 
@@ -78,7 +80,7 @@ def _load_array(path: Path) -> npt.NDArray[Any]:
                 raise ValueError(f"a header that claims {claimed} bytes in a file of {held}")
             file.seek(0)
             return np.lib.format.read_array(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # a damaged header fails in as many ways as Python source can
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileError(str(path), "a NumPy array without objects", reason, "save it with np.save") from None
 
@@ -98,7 +100,7 @@ def _load_picture(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is stricter
-            picture = Image.open(path)
+            picture = Image.open(path, formats=_FORMATS)
         with picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 raise _too_large(path, f"{picture.width}x{picture.height}")

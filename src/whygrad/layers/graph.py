@@ -71,6 +71,7 @@ class Graph(Layer):
         outputs: str | tuple[str, ...] = "output",
         input_shapes: tuple[Shape, ...] | None = None,
     ) -> None:
+        outputs = tuple(outputs) if isinstance(outputs, list) else outputs
         self.inputs, self.outputs, self.input_shapes = inputs, outputs, input_shapes
         given = {
             name: node if isinstance(node, Node) else Node(node[0], tuple(node[1:])) for name, node in nodes.items()
@@ -111,16 +112,19 @@ class Graph(Layer):
             expected = f"{len(self.inputs)} inputs ({', '.join(self.inputs)})"
             raise ShapeError("Graph", expected, f"{len(inputs)}", "pass one array for each input")
         values: dict[str, Array] = dict(zip(self.inputs, inputs, strict=True))
-        pullbacks, changed = [], {}
+        pullbacks: list[tuple[str, LayerPullback]] = []
+        changed: dict[str, Array] = {}
+        current = dict(params)  # a second use of shared running statistics goes on from the first
         for name, node in self.nodes.items():
             given = [values[source] for source in node.inputs]
             with inside(name):
-                y, pullback, now = node.layer(self._parts.own(params, name), *given, training=training, rng=rng)
+                y, pullback, now = node.layer(self._parts.own(current, name), *given, training=training, rng=rng)
             if isinstance(y, tuple):
                 raise ShapeError(f"node {name}", "one output", f"{len(y)}", "let the inner graph have one output")
             values[name] = y
             pullbacks.append((name, pullback))
             changed.update(self._parts.scoped(name, now))
+            current.update(changed)
         shapes = {name: (value.shape, value.dtype) for name, value in values.items()}
         saved = Saved(pullbacks, self, shapes)
         several = isinstance(self.outputs, tuple)

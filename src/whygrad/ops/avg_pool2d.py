@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops.max_pool2d import check_windows_see_image
-from whygrad.ops.windows import Geometry, fold, four_sides, geometry, pad, windows
+from whygrad.ops.windows import Geometry, check_windows_see_image, fold, four_sides, geometry, pad, windows
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import cotangent, flag, floats, rank
 

@@ -102,7 +102,9 @@ def batch_norm2d(
         if entries == 1:
             remedy = "use a larger batch or image, or training=False"
             raise DataError(op, "at least 2 entries a channel in training", "1", remedy)
-        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+        # Sums over a channel are long, and NumPy adds them one by one in some memory orders: add them in float64.
+        mean = x.mean(axis=(0, 2, 3), dtype=np.float64).astype(x.dtype)
+        var = x.var(axis=(0, 2, 3), dtype=np.float64).astype(x.dtype)
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var = (1 - momentum) * running_var + momentum * var * (entries / (entries - 1))
     scale = 1 / np.sqrt(var + eps)
@@ -123,8 +125,8 @@ def batch_norm2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]
     """
     normalised, scale, gamma, training = saved
     dy = cotangent("batch_norm2d", dy, normalised.shape, normalised.dtype)
-    dbeta = dy.sum(axis=(0, 2, 3))
-    dgamma = (dy * normalised).sum(axis=(0, 2, 3))
+    dbeta = dy.sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
+    dgamma = (dy * normalised).sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
     dx = dy
     if training and dy.size:
         entries = dy.size // dy.shape[1]

@@ -106,7 +106,7 @@ def conv2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None
     dx = fold(spread(dy, w, groups), where)
     if bias_shape is None:
         return dx, dw, None
-    return dx, dw, dy.sum(axis=0) if len(bias_shape) == 3 else dy.sum(axis=(0, 2, 3))
+    return dx, dw, bias_gradient(dy, bias_shape)
 
 
 def correlate(seen: Array, w: Array, groups: int) -> Array:
@@ -127,6 +127,12 @@ def weight_gradient(dy: Array, seen: Array, groups: int) -> Array:
     """Return Σ_nij dy[n,f,i,j] · seen[n,c,i,j,r,s] as (F, C/groups, R, S)."""
     pairs = zip(np.split(dy, groups, axis=1), np.split(seen, groups, axis=1), strict=True)
     return np.concatenate([np.tensordot(d, part, axes=((0, 2, 3), (0, 2, 3))) for d, part in pairs])
+
+
+def bias_gradient(dy: Array, bias_shape: tuple[int, ...]) -> Array:
+    """Return dy summed over all that a bias was added to, in float64 since NumPy may add up one by one."""
+    axes = 0 if len(bias_shape) == 3 else (0, 2, 3)
+    return dy.sum(axis=axes, dtype=np.float64).astype(dy.dtype)
 
 
 def check_groups(op: str, channels: int, w: Array, groups: int) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops.conv2d import check_bias, correlate, spread, weight_gradient
+from whygrad.ops.conv2d import bias_gradient, check_bias, correlate, spread, weight_gradient
 from whygrad.ops.windows import Geometry, fold, four_sides, pad, windows
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import cotangent, floats, pair, rank, whole
@@ -107,7 +107,7 @@ def conv_transpose2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Ar
     dw = weight_gradient(x, seen, groups)
     if bias_shape is None:
         return dx, dw, None
-    return dx, dw, dy.sum(axis=0) if len(bias_shape) == 3 else dy.sum(axis=(0, 2, 3))
+    return dx, dw, bias_gradient(dy, bias_shape)
 
 
 def transposed_geometry(

@@ -54,4 +54,4 @@ def flatten(x: Array) -> tuple[Array, Pullback]:
 def flatten_backward(saved: Saved, dy: Array) -> Array:
     """Put dy back into the shape of x."""
     n, *rest = saved.x_shape
-    return cotangent("flatten", dy, (n, prod(rest)), saved.dtype).reshape(saved.x_shape)
+    return cotangent("flatten", dy, (n, prod(rest)), saved.dtype).reshape(saved.x_shape).copy()

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.errors import OptionError
-from whygrad.ops.windows import Geometry, fold, four_sides, geometry, pad, windows
+from whygrad.ops.windows import Geometry, check_windows_see_image, fold, four_sides, geometry, pad, windows
 from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
 from whygrad.validation import cotangent, floats, rank
 
@@ -102,15 +101,3 @@ def max_pool2d_backward(saved: Saved, dy: Array) -> Array:
     taps = np.arange(prod(where.kernel))
     routed = np.where(winner[..., None] == taps, dy[..., None], dtype.type(0))
     return fold(routed.reshape(*dy.shape, *where.kernel), where)
-
-
-def check_windows_see_image(op: str, where: Geometry) -> None:
-    """Refuse a padding that leaves some window nothing of the image, whose maximum would be −∞."""
-    for axis, name in ((0, "rows"), (1, "columns")):
-        before = where.padding[2 * axis]
-        starts = np.arange(where.output[axis]) * where.stride[axis]
-        at = starts[:, None] + np.arange(where.kernel[axis]) * where.dilation[axis] - before
-        if not ((at >= 0) & (at < where.size[axis])).any(axis=1).all():
-            expected = f"every window to see some of the image's {where.size[axis]} {name}"
-            received = f"padding {where.padding} with a {where.kernel[0]}x{where.kernel[1]} window"
-            raise OptionError(op, expected, received, "use less padding, at most half the window")

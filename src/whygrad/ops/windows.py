@@ -160,3 +160,15 @@ def fold(values: Array, where: Geometry) -> Array:
             rows, columns = tap(where, r, s)
             padded[:, :, rows, columns] += values[..., r, s]
     return crop(padded, where.padding)
+
+
+def check_windows_see_image(op: str, where: Geometry) -> None:
+    """Refuse a padding that leaves some window nothing of the image, whose maximum would be −∞."""
+    for axis, name in ((0, "rows"), (1, "columns")):
+        before = where.padding[2 * axis]
+        starts = np.arange(where.output[axis]) * where.stride[axis]
+        at = starts[:, None] + np.arange(where.kernel[axis]) * where.dilation[axis] - before
+        if not ((at >= 0) & (at < where.size[axis])).any(axis=1).all():
+            expected = f"every window to see some of the image's {where.size[axis]} {name}"
+            received = f"padding {where.padding} with a {where.kernel[0]}x{where.kernel[1]} window"
+            raise OptionError(op, expected, received, "use less padding, at most half the window")

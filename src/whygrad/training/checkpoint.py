@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from whygrad.errors import FileError
+from whygrad.errors import FileError, OptionError
 from whygrad.optim import Optimizer, OptimizerState
 from whygrad.training.files import (
     pack_arrays,
@@ -23,7 +24,9 @@ from whygrad.training.fit import Step
 from whygrad.training.state import TrainingState
 from whygrad.typing import Array
 
+_NAME = re.compile(r"step-\d{8,}")
 _ARRAYS, _STATE, _FORMAT = "arrays.safetensors", "state.json", 1
+_GENERATORS = {kind.__name__: kind for kind in (np.random.PCG64, np.random.PCG64DXSM)}
 _NUMBERS: dict[str, type[int] | type[float]] = {
     "step": int,
     "epoch": int,
@@ -37,9 +40,31 @@ _NUMBERS: dict[str, type[int] | type[float]] = {
 def save_checkpoint(path: Path, state: TrainingState, optimizer: Optimizer) -> None:
     """Write a training state to the directory ``path``, which must not be there yet.
 
+    Args:
+        path: the directory.
+        state: what is written.
+        optimizer: whose state is in it; described, to be compared when the checkpoint is read.
+
     Raises:
         FileError: it cannot be written.
+        OptionError: a generator whose state JSON cannot hold.
+
+    Example:
+        >>> import tempfile
+        >>> from whygrad.optim import SGD
+        >>> from whygrad.training.state import beginning
+        >>> optimizer, params = SGD(0.1), {"w": np.zeros(3)}
+        >>> state = beginning(params, optimizer.init(params), np.random.default_rng(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(Path(folder) / "first", state, optimizer)
+        ...     load_checkpoint(Path(folder) / "first", optimizer).params
+        {'w': array([0., 0., 0.])}
     """
+    if state.rng.get("bit_generator") not in _GENERATORS:
+        remedy = "train with rng=np.random.default_rng(seed)"
+        raise OptionError(
+            "checkpoint", f"a {' or '.join(_GENERATORS)} generator", f"{state.rng.get('bit_generator')}", remedy
+        )
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     for slot, held in state.optimizer.slots.items():
         arrays |= {f"slots/{slot}/{name}": array for name, array in held.items()}
@@ -58,6 +83,13 @@ def save_checkpoint(path: Path, state: TrainingState, optimizer: Optimizer) -> N
 def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
     """Read a training state that ``save_checkpoint`` wrote for the same optimiser.
 
+    Args:
+        path: its directory.
+        optimizer: the same optimiser.
+
+    Returns:
+        The state, from which ``fit(..., resume=state)`` goes on bit for bit.
+
     Raises:
         FileError: a missing or damaged checkpoint, or one of another optimiser.
     """
@@ -69,10 +101,14 @@ def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
         raise _damaged(path / _ARRAYS, "the contents that were written", "other contents, or only part of them")
     if described.get("optimizer") != repr(optimizer):
         raise _damaged(path / _STATE, f"a checkpoint of {optimizer!r}", f"{described.get('optimizer')}")
+
+    def valid(name: str, value: float) -> bool:
+        return bool(np.isfinite(value)) and (value >= 0 or name == "loss_sum")
+
     for name, kind in _NUMBERS.items():
         value = described.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool) or not value >= 0:
-            raise _damaged(path / _STATE, f"{name} as a number that is not negative", f"{value!r}")
+        if not isinstance(value, kind) or isinstance(value, bool) or not valid(name, value):
+            raise _damaged(path / _STATE, f"{name} as a number of its kind", f"{value!r}")
     params, slots = _sort(path / _ARRAYS, unpack_arrays(path / _ARRAYS, content), described.get("slots"))
     for name in ("rng", "epoch_rng"):
         restore_generator(path / _STATE, described.get(name))
@@ -91,12 +127,11 @@ def restore_generator(path: Path, state: Any) -> np.random.Generator:
     Raises:
         FileError: no such state.
     """
-    known = {kind.__name__: kind for kind in (np.random.PCG64, np.random.PCG64DXSM)}
     try:
-        bits = known[state["bit_generator"]]()
+        bits = _GENERATORS[state["bit_generator"]]()
         bits.state = state
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise _damaged(path, f"the state of a {' or '.join(known)} generator", "another value") from None
+        raise _damaged(path, f"the state of a {' or '.join(_GENERATORS)} generator", "another value") from None
     return np.random.Generator(bits)
 
 
@@ -148,4 +183,6 @@ class Checkpoints:
         return load_checkpoint(paths[-1], self.optimizer) if paths else None
 
     def _paths(self) -> list[Path]:
-        return sorted(self.directory.glob("step-*"))
+        if not self.directory.exists():
+            return []
+        return sorted(path for path in self.directory.iterdir() if _NAME.fullmatch(path.name) and path.is_dir())

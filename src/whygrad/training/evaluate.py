@@ -43,7 +43,21 @@ def predict(model: Layer, params: Params, images: Array, *, batch_size: int = 25
 
 
 def probabilities(model: Layer, params: Params, images: Array) -> Array:
-    """Return (N, K): for each image the softmax of the model's output."""
+    """Return the softmax of the model's output.
+
+    Args:
+        model: a network that gives scores (N, K).
+        params: its parameters.
+        images: (N, ...).
+
+    Returns:
+        (N, K), rows that add up to 1.
+
+    Example:
+        >>> from whygrad.layers import Flatten
+        >>> probabilities(Flatten(), {}, np.zeros((1, 4)))
+        array([[0.25, 0.25, 0.25, 0.25]])
+    """
     return softmax(predict(model, params, images))[0]
 
 
@@ -60,8 +74,9 @@ def evaluate(
         (0.6667, [[1, 0], [1, 1]])
     """
     check_data("evaluate", images, labels)
-    y = predict(model, params, images)
-    value, _ = loss(y, labels)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss
+        y = predict(model, params, images)
+        value, _ = loss(y, labels)
     guesses = y.argmax(axis=1)
     confusion = np.zeros((y.shape[1], y.shape[1]), np.int64)
     np.add.at(confusion, (labels, guesses), 1)

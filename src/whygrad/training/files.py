@@ -28,19 +28,17 @@ def write_file(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_synced(temporary, content)
         temporary.replace(path)
     except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
         with suppress(OSError):
-            temporary.unlink()
-        raise _unwritable(path, error) from None
+            temporary.unlink(missing_ok=True)
 
 
-def write_directory(path: Path, files: Mapping[str, bytes]) -> None:
-    """Make a directory with its files so that it is there with all of them or not at all.
+def write_directory(path: Path, files: Mapping[str, bytes], *, folders: tuple[str, ...] = ()) -> None:
+    """Make a directory with its files and empty folders so that it is there with all of them or not at all.
 
     Raises:
         FileError: it cannot be written, or is there already with something in it.
@@ -48,23 +46,34 @@ def write_directory(path: Path, files: Mapping[str, bytes]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
+        for name in folders:
+            (temporary / name).mkdir()
         for name, content in files.items():
-            write_file(temporary / name, content)
+            _write_synced(temporary / name, content)
         temporary.replace(path)
     except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise _unwritable(path, error) from None
 
 
-def _unwritable(path: Path, error: OSError) -> FileError:
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def unwritable(path: Path, error: OSError) -> FileError:
+    """Return the error for a place that cannot be written to."""
     remedy = "choose another place or free some space"
     return FileError(str(path), "a place that can be written to", error.strerror or str(error), remedy)
 
 
 def pack_json(value: Any) -> bytes:
     """Return JSON as it is written everywhere: indented, in a fixed order, ending in a newline."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n").encode()
+    return (json.dumps(value, indent=2, default=_plain) + "\n").encode()
 
 
 def _plain(value: Any) -> Any:

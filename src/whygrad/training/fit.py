@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad.data import check_data
-from whygrad.errors import NonFiniteError
+from whygrad.errors import NonFiniteError, OptionError
 from whygrad.layers import Layer
 from whygrad.losses import cross_entropy
 from whygrad.optim import Clipped, Optimizer
@@ -90,6 +90,8 @@ def fit(
         (50, 1.0)
     """
     check_data("fit", images, targets)
+    if not isinstance(rng, np.random.Generator):
+        raise OptionError("fit", "rng as a numpy.random.Generator", f"{rng!r}", "pass np.random.default_rng(seed)")
     images, targets = np.asarray(images), np.asarray(targets)
     epochs, batch_size = whole("fit", "epochs", epochs, 1), whole("fit", "batch_size", batch_size, 1)
     state = resume or beginning(params, optimizer.init(params), rng)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.data import Dataset, load_dataset, split
+from whygrad.data import DATASETS, Dataset, load_dataset, split
 from whygrad.errors import OptionError
 from whygrad.layers import Sequential
 from whygrad.losses import cross_entropy
-from whygrad.models import model_builder
+from whygrad.models import MODELS, model_builder
 from whygrad.optim import (
     SGD,
     Adam,
@@ -92,13 +92,18 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        model_builder(self.model)
-        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
-            if getattr(self, name) not in choices:
+        known: dict[str, Iterable[str]] = {
+            "data": DATASETS,
+            "model": MODELS,
+            "optimizer": OPTIMIZERS,
+            "schedule": SCHEDULES,
+        }
+        for name, choices in known.items():
+            if getattr(self, name) not in list(choices):
                 received = f"{getattr(self, name)!r}"
                 raise OptionError(name, f"one of {', '.join(choices)}", received, "check the spelling")
-        whole("recipe", "epochs", self.epochs, 1)
-        whole("recipe", "batch_size", self.batch_size, 1)
+        whole("recipe", "epochs", self.epochs, 1, 1_000_000)
+        whole("recipe", "batch_size", self.batch_size, 1, 1_000_000_000)
         whole("recipe", "seed", self.seed, 0)
         number("recipe", "weight_decay", self.weight_decay, 0.0, 1.0)
         number("recipe", "label_smoothing", self.label_smoothing, 0.0, 1.0)

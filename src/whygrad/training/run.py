@@ -10,15 +10,22 @@ summary.json          what the finished run reached
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from whygrad.errors import FileError, WhygradError
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+from whygrad.errors import FileError, NonFiniteError, WhygradError
 from whygrad.layers import Layer, count
-from whygrad.training.checkpoint import Checkpoints, restore_generator
+from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
 from whygrad.training.files import (
@@ -27,6 +34,7 @@ from whygrad.training.files import (
     read_file,
     read_json,
     unpack_arrays,
+    unwritable,
     write_directory,
     write_file,
 )
@@ -38,6 +46,7 @@ from whygrad.typing import Array
 from whygrad.version import __version__
 
 _CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
+_CHECKPOINTS = "checkpoints"
 
 
 class Run:
@@ -75,19 +84,26 @@ class Run:
         Raises:
             FileError: the directory is in use or cannot be written.
         """
-        files = {_CONFIG: pack_json({"whygrad": __version__, "recipe": recipe.to_dict()})}
+        versions = {"whygrad": __version__, "numpy": np.__version__}
+        files = {_CONFIG: pack_json(versions | {"recipe": recipe.to_dict()})}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 remedy = "choose another directory, or continue it with --resume"
                 raise FileError(str(path), "a new or empty directory", "one that is in use", remedy)
-            write_directory(path, files)
+            if path.exists():
+                (path / _CHECKPOINTS).mkdir()
+                write_file(path / _CONFIG, files[_CONFIG])
+            else:
+                _make_parents(path)
+                write_directory(path, files, folders=(_CHECKPOINTS,))
             return cls(path)
+        _make_parents(parent / "run")
         number = 1
         while True:
             numbered = parent / f"{recipe.data}-{number}"
             if not numbered.exists():
                 try:
-                    write_directory(numbered, files)
+                    write_directory(numbered, files, folders=(_CHECKPOINTS,))
                 except FileError:
                     if not numbered.exists():  # otherwise another run took the number meanwhile
                         raise
@@ -97,8 +113,19 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """What the finished run reached; None if it is not finished."""
-        return read_json(self.path / _SUMMARY) if (self.path / _SUMMARY).exists() else None
+        """What the finished run reached; None if it is not finished.
+
+        Raises:
+            FileError: it is damaged.
+        """
+        if not (self.path / _SUMMARY).exists():
+            return None
+        summary = read_json(self.path / _SUMMARY)
+        for name in ("test_accuracy", "seconds", "epochs"):
+            if type(summary.get(name)) not in (int, float):
+                remedy = "delete it and finish the run again with --resume"
+                raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
+        return summary
 
     def steps(self, experiment: Experiment) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
@@ -110,14 +137,37 @@ class Run:
             FileError: a damaged checkpoint, or no room to write.
             NonFiniteError: the loss is not finite any more.
         """
+        with self._locked():
+            yield from self._steps(experiment)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep every other process from training this run; the lock ends with the process, however it ends."""
+        if fcntl is None:
+            yield
+            return
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            remedy = "wait for the other one, or start a new run"
+            raise FileError(str(self.path), "one process that trains it", "a second one", remedy) from None
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+    def _steps(self, experiment: Experiment) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
-        checkpoints = Checkpoints(self.path / "checkpoints", optimizer)
+        checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
         state = checkpoints.latest()
         rng = np.random.default_rng(recipe.seed)
         if state is None:
             params = experiment.model.init(rng)
             state = beginning(params, optimizer.init(params), rng)
-        rng = restore_generator(self.path, state.rng)
+        rng = np.random.default_rng()
+        rng.bit_generator.state = state.rng
         check_parameters(self.path, experiment.model, state.params)
         metrics = Metrics(self.path / "metrics.jsonl", state.step)
         stopping = EarlyStopping(recipe.patience) if recipe.patience is not None else None
@@ -153,28 +203,35 @@ class Run:
                 metrics.write(step, **more)
                 last = step
                 if step.ends_epoch:
+                    metrics.sync()
                     checkpoints.save(step)
                 yield step
         finally:
-            metrics.close()
-            if last is not None:
-                checkpoints.save(last)
+            try:
+                metrics.close()
+            finally:
+                if last is not None:
+                    checkpoints.save(last)
 
     def finish(self, experiment: Experiment, seconds: float) -> tuple[dict[str, Any], Evaluation]:
         """Write the trained parameters and the summary of a run that is at its end.
 
         Raises:
             FileError: no room to write, or no checkpoint to finish from.
+            NonFiniteError: the last update left parameters that give no finite loss.
         """
-        state = Checkpoints(self.path / "checkpoints", experiment.optimizer).latest()
+        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
         if state is None:
             raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
         params = state.params
         if self.recipe.patience is not None:
             params = self._read_parameters(_BEST, experiment.model)
-        write_file(self.path / _MODEL, pack_arrays(params))
         result = _evaluate(experiment, params)
         train = evaluate(experiment.model, params, experiment.train.images, experiment.train.labels)
+        if not np.isfinite([result.loss, train.loss]).all():
+            remedy = "lower the learning rate"
+            raise NonFiniteError(str(self.path), "a finite loss at the end", f"{result.loss}", remedy)
+        write_file(self.path / _MODEL, pack_arrays(params))
         summary = {
             "test_accuracy": result.accuracy,
             "test_loss": result.loss,
@@ -197,7 +254,7 @@ class Run:
         """
         if (self.path / _MODEL).exists():
             return self._read_parameters(_MODEL, experiment.model)
-        state = Checkpoints(self.path / "checkpoints", experiment.optimizer).latest()
+        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
         if state is None:
             remedy = f"train it with: whygrad train --resume {self.path}"
             raise FileError(str(self.path), "trained parameters", "a run that has not begun", remedy)
@@ -218,6 +275,13 @@ class Run:
 def _evaluate(experiment: Experiment, params: dict[str, Array], *, validation: bool = False) -> Evaluation:
     data = experiment.validation if validation and experiment.validation is not None else experiment.test
     return evaluate(experiment.model, params, data.images, data.labels)
+
+
+def _make_parents(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def check_parameters(path: Path, model: Layer, params: dict[str, Array]) -> None:
