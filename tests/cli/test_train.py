@@ -59,7 +59,7 @@ def start(environment, cwd, *arguments):
         stderr=subprocess.PIPE,
         text=True,
         # A shell starts what it puts in the background with Ctrl-C ignored; a person's terminal does not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
 
 
@@ -253,3 +253,18 @@ def test_every_model_that_fits_the_digits_passes_its_own_check(whygrad, model):
     result = whygrad("train", "--model", model, "--epochs", 1, "--batch-size", 4000, "--learning-rate", 0)
     assert result.code == 0, result.err
     assert "all agree with finite differences" in result.out
+
+
+def test_a_terminal_shows_progress(environment, tmp_path):
+    pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    script = (
+        "import pty, sys\n"
+        "pty.spawn([sys.executable, '-m', 'whygrad', 'train', '--epochs', '2', '--out', 'shown'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "epoch 1/2  loss " in done.stdout
+    assert "epoch 2/2 " in done.stdout
+    assert "━" in done.stdout
+    assert "test accuracy" in done.stdout
