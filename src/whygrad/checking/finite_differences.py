@@ -82,16 +82,15 @@ def compare(
         worst = Comparison(name, len(chosen), x.size, 0.0, (), 0.0, 0.0)
         for flat in chosen:
             index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
+            analytic = float(gradient[index])
             for h in steps:
                 numeric = _derivative(f, inputs, name, index, h)
                 noise = 20 * np.finfo(np.float64).eps * abs(value) / h
-                error = _relative_error(float(gradient[index]), numeric, max(scale, noise / tolerance))
+                error = _relative_error(analytic, numeric, max(scale, noise / tolerance))
                 if error <= tolerance:
                     break
             if error > worst.relative_error or not worst.worst:
-                worst = worst._replace(
-                    relative_error=error, worst=index, analytic=float(gradient[index]), numeric=numeric
-                )
+                worst = Comparison(name, len(chosen), x.size, error, index, analytic, numeric)
         rows.append(worst)
     return rows
 
