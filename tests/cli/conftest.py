@@ -15,7 +15,11 @@ class Result:
 @pytest.fixture
 def environment():
     """Plain output, whatever terminal the tests run in."""
-    return os.environ | {"NO_COLOR": "1", "COLUMNS": "100", "PYTHONWARNINGS": "error"}
+    return os.environ | {
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+        "PYTHONWARNINGS": "error::RuntimeWarning,error::ResourceWarning",
+    }
 
 
 @pytest.fixture
