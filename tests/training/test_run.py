@@ -233,3 +233,12 @@ def test_every_optimiser_learns_with_every_schedule(tmp_path, optimizer, schedul
     recipe = Recipe(epochs=2, batch_size=64, optimizer=optimizer, schedule=schedule)
     run = trained(tmp_path / "run", recipe)
     assert run.summary["test_accuracy"] > 0.5
+
+
+def test_what_a_killed_writer_left_is_swept_away(tmp_path):
+    run = trained(tmp_path / "run", stop_after=2)
+    (run.path / "checkpoints/.step-00000003.77.tmp").mkdir()
+    (run.path / "checkpoints/.step-00000003.77.tmp/arrays.safetensors").write_text("half")
+    (run.path / ".best.safetensors.77.tmp").write_text("half")
+    resumed(run.path)
+    assert not list(run.path.rglob("*.tmp"))

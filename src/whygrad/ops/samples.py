@@ -8,6 +8,7 @@ other, so that finite differences do not step over a kink of relu or from one ma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -49,15 +50,18 @@ def concat(rng: np.random.Generator) -> list[Sample]:
     return [Sample(flat), Sample(stacked, {"axis": -1})]
 
 
+def _convolution(
+    rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...] | None, **options: Any
+) -> Sample:
+    inputs = {"x": spaced(rng, *x), "w": rng.normal(size=w)}
+    if b is not None:
+        inputs["b"] = rng.normal(size=b)
+    return Sample(inputs, options)
+
+
 def conv2d(rng: np.random.Generator) -> list[Sample]:
     """Return strides with and without remainder, every form of padding, groups, and every bias."""
-
-    def sample(x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...] | None, **options: Any) -> Sample:
-        inputs = {"x": spaced(rng, *x), "w": rng.normal(size=w)}
-        if b is not None:
-            inputs["b"] = rng.normal(size=b)
-        return Sample(inputs, options)
-
+    sample = partial(_convolution, rng)
     return [
         sample((2, 3, 5, 6), (4, 3, 3, 2), (4,)),
         sample((2, 2, 6, 7), (3, 2, 3, 2), (3,), stride=2, padding=1),
@@ -69,13 +73,7 @@ def conv2d(rng: np.random.Generator) -> list[Sample]:
 
 def conv_transpose2d(rng: np.random.Generator) -> list[Sample]:
     """Return strides, crops, extra rows, groups and dilation."""
-
-    def sample(x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...] | None, **options: Any) -> Sample:
-        inputs = {"x": spaced(rng, *x), "w": rng.normal(size=w)}
-        if b is not None:
-            inputs["b"] = rng.normal(size=b)
-        return Sample(inputs, options)
-
+    sample = partial(_convolution, rng)
     return [
         sample((2, 3, 3, 4), (3, 4, 3, 2), (4,)),
         sample((2, 2, 3, 4), (2, 3, 3, 2), (3,), stride=2, padding=1, output_padding=1),

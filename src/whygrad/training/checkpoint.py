@@ -21,12 +21,11 @@ from whygrad.training.files import (
     write_directory,
 )
 from whygrad.training.fit import Step
-from whygrad.training.state import TrainingState
+from whygrad.training.state import GENERATORS, TrainingState, generator
 from whygrad.typing import Array
 
 _NAME = re.compile(r"step-\d{8,}")
 _ARRAYS, _STATE, _FORMAT = "arrays.safetensors", "state.json", 1
-_GENERATORS = {kind.__name__: kind for kind in (np.random.PCG64, np.random.PCG64DXSM)}
 _NUMBERS: dict[str, type[int] | type[float]] = {
     "step": int,
     "epoch": int,
@@ -60,10 +59,10 @@ def save_checkpoint(path: Path, state: TrainingState, optimizer: Optimizer) -> N
         ...     load_checkpoint(Path(folder) / "first", optimizer).params
         {'w': array([0., 0., 0.])}
     """
-    if state.rng.get("bit_generator") not in _GENERATORS:
+    if state.rng.get("bit_generator") not in GENERATORS:
         remedy = "train with rng=np.random.default_rng(seed)"
         raise OptionError(
-            "checkpoint", f"a {' or '.join(_GENERATORS)} generator", f"{state.rng.get('bit_generator')}", remedy
+            "checkpoint", f"a {' or '.join(GENERATORS)} generator", f"{state.rng.get('bit_generator')}", remedy
         )
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     for slot, held in state.optimizer.slots.items():
@@ -102,16 +101,16 @@ def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
     if described.get("optimizer") != repr(optimizer):
         raise _damaged(path / _STATE, f"a checkpoint of {optimizer!r}", f"{described.get('optimizer')}")
 
-    def valid(name: str, value: float) -> bool:
-        return bool(np.isfinite(value)) and (value >= 0 or name == "loss_sum")
-
     for name, kind in _NUMBERS.items():
-        value = described.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool) or not valid(name, value):
-            raise _damaged(path / _STATE, f"{name} as a number of its kind", f"{value!r}")
+        if not _is_number(described.get(name), kind, signed=name == "loss_sum"):
+            raise _damaged(path / _STATE, f"{name} as a number of its kind", f"{described.get(name)!r}")
     params, slots = _sort(path / _ARRAYS, unpack_arrays(path / _ARRAYS, content), described.get("slots"))
     for name in ("rng", "epoch_rng"):
-        restore_generator(path / _STATE, described.get(name))
+        try:
+            generator(described[name])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            expected = f"{name} as the state of a {' or '.join(GENERATORS)} generator"
+            raise _damaged(path / _STATE, expected, "another value") from None
     return TrainingState(
         params,
         OptimizerState(described["step"], slots),
@@ -121,18 +120,10 @@ def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
     )
 
 
-def restore_generator(path: Path, state: Any) -> np.random.Generator:
-    """Return a generator in a state that was read from ``path``.
-
-    Raises:
-        FileError: no such state.
-    """
-    try:
-        bits = _GENERATORS[state["bit_generator"]]()
-        bits.state = state
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise _damaged(path, f"the state of a {' or '.join(_GENERATORS)} generator", "another value") from None
-    return np.random.Generator(bits)
+def _is_number(value: Any, kind: type, *, signed: bool) -> bool:
+    """Tell whether a value is a finite number of a kind, and not negative unless ``signed``."""
+    good = isinstance(value, kind) and not isinstance(value, bool)
+    return good and bool(np.isfinite(value)) and (signed or value >= 0)
 
 
 def _sort(path: Path, arrays: dict[str, Array], names: Any) -> tuple[dict[str, Array], dict[str, dict[str, Array]]]:

@@ -65,6 +65,15 @@ def _write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def sweep(directory: Path) -> None:
+    """Remove what a writer that was killed left under a temporary name; nobody else may be writing there."""
+    for left in directory.glob(".*.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def unwritable(path: Path, error: OSError) -> FileError:
     """Return the error for a place that cannot be written to."""
     remedy = "choose another place or free some space"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from whygrad.training.files import (
     pack_json,
     read_file,
     read_json,
+    sweep,
     unpack_arrays,
     unwritable,
     write_directory,
@@ -41,7 +42,7 @@ from whygrad.training.files import (
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
 from whygrad.training.recipe import Experiment, Recipe, prepare
-from whygrad.training.state import beginning
+from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
 
@@ -161,20 +162,16 @@ class Run:
     def _steps(self, experiment: Experiment) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
         checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
+        for directory in (self.path, checkpoints.directory):
+            sweep(directory)
         state = checkpoints.latest()
-        rng = np.random.default_rng(recipe.seed)
         if state is None:
+            rng = np.random.default_rng(recipe.seed)
             params = experiment.model.init(rng)
             state = beginning(params, optimizer.init(params), rng)
-        rng = np.random.default_rng()
-        rng.bit_generator.state = state.rng
         check_parameters(self.path, experiment.model, state.params)
         metrics = Metrics(self.path / "metrics.jsonl", state.step)
-        stopping = EarlyStopping(recipe.patience) if recipe.patience is not None else None
-        if stopping is not None:
-            for record in metrics.records:
-                if "validation_loss" in record:
-                    stopping.update(record["validation_loss"])
+        stopping = self._stopping(metrics)
         steps = fit(
             experiment.model,
             state.params,
@@ -182,36 +179,48 @@ class Run:
             experiment.train.labels,
             loss=experiment.loss,
             optimizer=optimizer,
-            rng=rng,
+            rng=generator(state.rng),
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
             clip=experiment.clip,
             resume=state,
         )
         last = None
-        try:
-            while not (stopping is not None and stopping.stopped):
-                step = next(steps, None)
-                if step is None:
-                    break
-                more = {}
-                if step.ends_epoch and stopping is not None and experiment.validation is not None:
-                    result = _evaluate(experiment, step.params, validation=True)
-                    more = {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
-                    if stopping.update(result.loss):
-                        write_file(self.path / _BEST, pack_arrays(step.params))
-                metrics.write(step, **more)
-                last = step
-                if step.ends_epoch:
-                    metrics.sync()
-                    checkpoints.save(step)
-                yield step
-        finally:
+        with closing(metrics):
             try:
-                metrics.close()
+                while stopping is None or not stopping.stopped:
+                    step = next(steps, None)
+                    if step is None:
+                        break
+                    metrics.write(step, **self._validate(experiment, step, stopping))
+                    last = step
+                    if step.ends_epoch:
+                        metrics.sync()
+                        checkpoints.save(step)
+                    yield step
             finally:
                 if last is not None:
                     checkpoints.save(last)
+
+    def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
+        """Return the early stopping of the recipe, if any, as far as it came before this run was interrupted."""
+        if self.recipe.patience is None:
+            return None
+        stopping = EarlyStopping(self.recipe.patience)
+        for record in metrics.records:
+            if "validation_loss" in record:
+                stopping.update(record["validation_loss"])
+        return stopping
+
+    def _validate(self, experiment: Experiment, step: Step, stopping: EarlyStopping | None) -> dict[str, float]:
+        """Return the validation metrics at the end of an epoch, and keep the parameters if they are the best."""
+        if stopping is None or experiment.validation is None or not step.ends_epoch:
+            return {}
+        data = experiment.validation
+        result = evaluate(experiment.model, step.params, data.images, data.labels)
+        if stopping.update(result.loss):
+            write_file(self.path / _BEST, pack_arrays(step.params))
+        return {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
 
     def finish(self, experiment: Experiment, seconds: float) -> tuple[dict[str, Any], Evaluation]:
         """Write the trained parameters and the summary of a run that is at its end.
@@ -226,8 +235,10 @@ class Run:
         params = state.params
         if self.recipe.patience is not None:
             params = self._read_parameters(_BEST, experiment.model)
-        result = _evaluate(experiment, params)
-        train = evaluate(experiment.model, params, experiment.train.images, experiment.train.labels)
+        result, train = (
+            evaluate(experiment.model, params, data.images, data.labels)
+            for data in (experiment.test, experiment.train)
+        )
         if not np.isfinite([result.loss, train.loss]).all():
             remedy = "lower the learning rate"
             raise NonFiniteError(str(self.path), "a finite loss at the end", f"{result.loss}", remedy)
@@ -270,11 +281,6 @@ class Run:
         params = unpack_arrays(path, read_file(path))
         check_parameters(path, model, params)
         return params
-
-
-def _evaluate(experiment: Experiment, params: dict[str, Array], *, validation: bool = False) -> Evaluation:
-    data = experiment.validation if validation and experiment.validation is not None else experiment.test
-    return evaluate(experiment.model, params, data.images, data.labels)
 
 
 def _make_parents(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -31,6 +31,21 @@ class TrainingState(NamedTuple):
     def next_epoch(self) -> TrainingState:
         """Return the state at the start of the next epoch, whose order the generator draws from here."""
         return self._replace(epoch=self.epoch + 1, batch=0, loss_sum=0.0, correct=0, seen=0, epoch_rng=self.rng)
+
+
+#: The generators whose state is plain numbers, which JSON can hold.
+GENERATORS = {kind.__name__: kind for kind in (np.random.PCG64, np.random.PCG64DXSM)}
+
+
+def generator(state: dict[str, Any]) -> np.random.Generator:
+    """Return a generator that goes on from ``state``.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError: it is no state of a generator in ``GENERATORS``.
+    """
+    bits = GENERATORS[state["bit_generator"]]()
+    bits.state = cast(Any, state)
+    return np.random.Generator(bits)
 
 
 def beginning(params: Params, optimizer: OptimizerState, rng: np.random.Generator) -> TrainingState:
