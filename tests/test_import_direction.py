@@ -9,7 +9,8 @@ import whygrad
 
 SOURCE = Path(whygrad.__file__).parent
 BASE = {"errors", "typing", "version", "validation"}
-OPS = BASE | {"ops"}
+KERNELS = BASE | {"workspace", "kernels"}
+OPS = KERNELS | {"engines", "ops"}
 LOSSES = OPS | {"losses"}
 LAYERS = OPS | {"initializers", "layers"}
 MAY_IMPORT = {
@@ -17,12 +18,15 @@ MAY_IMPORT = {
     "errors": set(),
     "typing": set(),
     "validation": BASE,
+    "workspace": BASE,
+    "engines": KERNELS,
+    "kernels": KERNELS,
     "ops": OPS,
     "losses": LOSSES,
     "initializers": BASE | {"initializers"},
     "layers": LAYERS,
     "models": LAYERS | {"models"},
-    "optim": BASE | {"optim"},
+    "optim": KERNELS | {"engines", "optim"},
     "data": BASE | {"data"},
     "training": LOSSES | LAYERS | {"models", "optim", "data", "training"},
     "checking": LOSSES | LAYERS | {"checking"},

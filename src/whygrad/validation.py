@@ -38,7 +38,7 @@ def floats(op: str, **arrays: Any) -> list[Array]:
                 f"convert with {name}.astype(np.{checked[0].dtype})",
             )
         first = first or name
-        checked.append(array)
+        checked.append(array if array.flags.aligned else array.copy())
     return checked
 
 
@@ -68,7 +68,7 @@ def cotangent(op: str, dy: Array, wanted: Shape, dtype: np.dtype[Any]) -> Array:
             f"{op} backward", f"dy of dtype {dtype}", f"{dy.dtype}", f"convert with dy.astype(np.{dtype})"
         )
     shape(f"{op} backward", "dy", dy, wanted, "dy is the gradient with respect to the value and has its shape")
-    return dy.astype(dtype, copy=False)
+    return dy.astype(dtype, copy=not dy.flags.aligned)
 
 
 def whole(op: str, name: str, value: Any, minimum: int, maximum: int = sys.maxsize) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from whygrad import engines
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats
 
@@ -15,8 +15,7 @@ from whygrad.validation import cotangent, floats
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    is_open: npt.NDArray[np.bool_]  #: where x > 0
-    dtype: np.dtype[Any]
+    y: Array  #: positive where x was
 
 
 def relu(x: Array) -> tuple[Array, Pullback]:
@@ -43,10 +42,14 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     Source: V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines" (2010).
     """
     (x,) = floats("relu", x=x)
-    return np.maximum(x, 0), partial(relu_backward, Saved(x > 0, x.dtype))
+    twin = engines.twin("relu")
+    y = twin.forward(x) if twin else np.maximum(x, 0)
+    return y, partial(relu_backward, Saved(y))
 
 
 def relu_backward(saved: Saved, dy: Array) -> Array:
     """Let dy through where the gate is open: dx = dy where x > 0, else 0."""
-    dy = cotangent("relu", dy, saved.is_open.shape, saved.dtype)
-    return np.where(saved.is_open, dy, saved.dtype.type(0))
+    (y,) = saved
+    dy = cotangent("relu", dy, y.shape, y.dtype)
+    twin = engines.twin("relu")
+    return twin.backward(y, dy) if twin else np.where(y > 0, dy, y.dtype.type(0))

@@ -1,0 +1,1 @@
+"""Compiled twins: every operation again, as fast as the machine, in a file of its name."""
