@@ -40,14 +40,14 @@ BYTES = types.Array(types.uint8, 1, "C")
 DOUBLES = types.Array(types.float64, 1, "C")
 
 
-def reads(ndim: int) -> Kind:
-    """Say that an argument is read: a vector in one piece, or an array of more axes in any memory order."""
-    return lambda real: types.Array(real, ndim, "C" if ndim == 1 else "A", readonly=True)
+def reads(ndim: int, *, dense: bool = False) -> Kind:
+    """Say that an argument is read: a vector, or an array of more axes in any memory order unless ``dense``."""
+    return lambda real: types.Array(real, ndim, "C" if dense or ndim == 1 else "A", readonly=True)
 
 
-def writes(ndim: int) -> Kind:
-    """Say that an argument is written to: a vector in one piece, or an array of more axes in any memory order."""
-    return lambda real: types.Array(real, ndim, "C" if ndim == 1 else "A")
+def writes(ndim: int, *, dense: bool = False) -> Kind:
+    """Say that an argument is written to: a vector, or an array of more axes likewise."""
+    return lambda real: types.Array(real, ndim, "C" if dense or ndim == 1 else "A")
 
 
 def ints(count: int) -> Kind:

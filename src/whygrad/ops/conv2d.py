@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import OptionError, ShapeError
 from whygrad.ops.windows import Geometry, Padding, fold, geometry, pad, windows
 from whygrad.typing import Array, Pair, Pullback
@@ -16,7 +17,7 @@ from whygrad.validation import cotangent, floats, rank, whole
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    seen: Array  #: (N, C, I, J, R, S), a view of the padded x: what each tap sees at each output position
+    x: Array  #: (N, C, H, W)
     w: Array  #: (F, C/groups, R, S)
     bias_shape: tuple[int, ...] | None
     groups: int
@@ -84,29 +85,50 @@ def conv2d(
     where = geometry("conv2d", size, kernel, stride=stride, padding=padding, dilation=dilation)
     check_bias("conv2d", b, w.shape[0], where.output)
 
-    seen = windows(pad(x, where.padding), where)
-    y = correlate(seen, w, groups)
-    if b is not None:
-        y += b if b.ndim == 3 else b[:, None, None]
-    return y, partial(conv2d_backward, Saved(seen, w, None if b is None else b.shape, groups, where))
+    saved = Saved(x, w, None if b is None else b.shape, groups, where)
+    per_channel = b if b is not None and b.ndim == 1 else None
+    twin = engines.twin("conv2d")
+    if twin:
+        y = twin.forward(x, w, per_channel, groups, placed(twin, where), where.output)
+    else:
+        y = correlate(windows(pad(x, where.padding), where), w, groups)
+        if per_channel is not None:
+            y += per_channel[:, None, None]
+    if b is not None and b.ndim == 3:
+        y += b
+    return y, partial(conv2d_backward, saved)
 
 
-def conv2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None]:
+def conv2d_backward(
+    saved: Saved, dy: Array, *, input_gradient: bool = True
+) -> tuple[Array | None, Array, Array | None]:
     """Carry dy (N, F, I, J) back through the call that ``saved`` remembers.
 
         dw[f,c,r,s] = Σ_n Σ_i Σ_j  dy[n,f,i,j] · x̂[n, c, i·t + r·d, j·t + s·d]
         dx̂[n,c,a,b] = Σ dy[n,f,i,j] · w[f,c,r,s]  over all f and all (i,r), (j,s) with i·t + r·d = a, j·t + s·d = b
         db[f]       = Σ_n Σ_i Σ_j  dy[n,f,i,j]      (Σ_n alone for a bias per output position)
 
-    Each is read off the forward formula: a sum over everything that the entry touched.
+    Each is read off the forward formula: a sum over everything that the entry touched. Without ``input_gradient``
+    dx is None: nobody asks how to change the images that training starts from.
     """
-    seen, w, bias_shape, groups, where = saved
-    dy = cotangent("conv2d", dy, (seen.shape[0], w.shape[0], *where.output), w.dtype)
-    dw = weight_gradient(dy, seen, groups)
-    dx = fold(spread(dy, w, groups), where)
-    if bias_shape is None:
-        return dx, dw, None
-    return dx, dw, bias_gradient(dy, bias_shape)
+    x, w, bias_shape, groups, where = saved
+    dy = cotangent("conv2d", dy, (x.shape[0], w.shape[0], *where.output), w.dtype)
+    twin = engines.twin("conv2d")
+    if twin:
+        at, per_channel = placed(twin, where), bias_shape is not None and len(bias_shape) == 1
+        dw, db = twin.weight_gradient(x, dy, w.shape, groups, at, with_bias=per_channel)
+        dx = twin.input_gradient(dy, w, groups, at, where.size) if input_gradient else None
+    else:
+        dw, db = weight_gradient(dy, windows(pad(x, where.padding), where), groups), None
+        dx = fold(spread(dy, w, groups), where) if input_gradient else None
+    if bias_shape is not None and db is None:
+        db = bias_gradient(dy, bias_shape)
+    return dx, dw, db
+
+
+def placed(twin: Any, where: Geometry) -> Any:
+    """Return where the windows lie, as the compiled twin takes it."""
+    return twin.Windows(where.stride, where.dilation, (where.padding[0], where.padding[2]))
 
 
 def correlate(seen: Array, w: Array, groups: int) -> Array:

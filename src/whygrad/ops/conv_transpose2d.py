@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+from whygrad import engines
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops.conv2d import bias_gradient, check_bias, correlate, spread, weight_gradient
+from whygrad.ops.conv2d import bias_gradient, check_bias, correlate, placed, spread, weight_gradient
 from whygrad.ops.windows import Geometry, fold, four_sides, pad, windows
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import cotangent, floats, pair, rank, whole
@@ -84,14 +85,20 @@ def conv_transpose2d(
     where = transposed_geometry((x.shape[2], x.shape[3]), kernel, stride, padding, output_padding, dilation)
     check_bias(op, b, w.shape[1] * groups, where.size)
 
-    y = fold(spread(x, w, groups), where)
+    twin = engines.twin("conv_transpose2d")
+    if twin:
+        y = twin.input_gradient(x, w, groups, placed(twin, where), where.size)
+    else:
+        y = fold(spread(x, w, groups), where)
     if b is not None:
         y += b if b.ndim == 3 else b[:, None, None]
     saved = Saved(x, w, None if b is None else b.shape, groups, where, y.shape)
     return y, partial(conv_transpose2d_backward, saved)
 
 
-def conv_transpose2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None]:
+def conv_transpose2d_backward(
+    saved: Saved, dy: Array, *, input_gradient: bool = True
+) -> tuple[Array | None, Array, Array | None]:
     """Carry dy (N, F, I, J) back: a convolution of dy with the same kernels, since it is the transpose.
 
     With dŷ the padded dy:
@@ -102,12 +109,16 @@ def conv_transpose2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Ar
     """
     x, w, bias_shape, groups, where, y_shape = saved
     dy = cotangent("conv_transpose2d", dy, y_shape, x.dtype)
-    seen = windows(pad(dy, where.padding), where)
-    dx = correlate(seen, w, groups)
-    dw = weight_gradient(x, seen, groups)
-    if bias_shape is None:
-        return dx, dw, None
-    return dx, dw, bias_gradient(dy, bias_shape)
+    twin = engines.twin("conv_transpose2d")
+    if twin:
+        at = placed(twin, where)
+        dx = twin.forward(dy, w, None, groups, at, where.output) if input_gradient else None
+        dw, _ = twin.weight_gradient(dy, x, w.shape, groups, at, with_bias=False)
+    else:
+        seen = windows(pad(dy, where.padding), where)
+        dx = correlate(seen, w, groups) if input_gradient else None
+        dw = weight_gradient(x, seen, groups)
+    return dx, dw, None if bias_shape is None else bias_gradient(dy, bias_shape)
 
 
 def transposed_geometry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats, rank, shape
@@ -53,15 +54,26 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
     if x.shape[1] != w.shape[1]:
         expected = f"x with {w.shape[1]} features, as w of shape {w.shape} wants"
         raise ShapeError("linear", expected, f"{x.shape[1]} features", "give w the shape (F, D): transpose (D, F)")
-    y = x @ w.T
     if b is not None:
-        shape("linear", "b", arrays[2], (w.shape[0],), "give one bias an output")
-        y += arrays[2]
+        b = arrays[2]
+        shape("linear", "b", b, (w.shape[0],), "give one bias an output")
+    twin = engines.twin("linear")
+    y = twin.forward(x, w, b) if twin else x @ w.T + (0 if b is None else b)
     return y, partial(linear_backward, Saved(x, w, b is not None))
 
 
-def linear_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None]:
-    """Carry dy (N, F) back: dx = dy w,  dw = dyᵀ x,  db = Σ_n dy[n]."""
+def linear_backward(
+    saved: Saved, dy: Array, *, input_gradient: bool = True
+) -> tuple[Array | None, Array, Array | None]:
+    """Carry dy (N, F) back: dx = dy w,  dw = dyᵀ x,  db = Σ_n dy[n].
+
+    Without ``input_gradient`` dx is None: nobody asks how to change the samples that training starts from.
+    """
     x, w, has_bias = saved
     dy = cotangent("linear", dy, (x.shape[0], w.shape[0]), x.dtype)
-    return dy @ w, dy.T @ x, dy.sum(axis=0) if has_bias else None
+    twin = engines.twin("linear")
+    dw = twin.weight_gradient(x, dy) if twin else dy.T @ x
+    dx = None
+    if input_gradient:
+        dx = twin.input_gradient(dy, w) if twin else dy @ w
+    return dx, dw, dy.sum(axis=0) if has_bias else None

@@ -1,0 +1,7 @@
+"""Compiled twin of ``conv_transpose2d``: the passes of the convolution whose transpose it is."""
+
+from __future__ import annotations
+
+from whygrad.kernels.conv2d import Windows, forward, input_gradient, weight_gradient
+
+__all__ = ["Windows", "forward", "input_gradient", "weight_gradient"]
