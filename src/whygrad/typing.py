@@ -30,8 +30,11 @@ class Pullback(Protocol):
     are often the inputs and the value themselves, not copies: change none of them in place before the last call.
     """
 
-    def __call__(self, dy: Array, /) -> Any:
-        """Return the gradients with respect to the inputs, given ``dy`` of the shape of the value."""
+    def __call__(self, dy: Array, /, **options: bool) -> Any:
+        """Return the gradients with respect to the inputs, given ``dy`` of the shape of the value.
+
+        Operations with weights take ``input_gradient=False``, which leaves out dx.
+        """
 
 
 class Loss(Protocol):

@@ -1,13 +1,13 @@
 """Depthwise convolution, one filter a channel: each product of a tap with all channels at once.
 
 There is no sum over channels to feed a register tile with: what a tap sees of a pixel's channels is multiplied by
-the filters' weights at that tap, laid out as ``[r][s][c]``, channel by channel. Taps outside the image are left out.
+the filters' weights at that tap, laid out as ``[r][s][c]``, channel by channel. Taps outside the image are left
+out.
 """
 
 from __future__ import annotations
 
 import numpy as np
-
 from numba import types
 
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes

@@ -96,7 +96,7 @@ class Conv2d(OneInput):
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y, by_name(pullback, "weight", "bias"), {}
+        return y, by_name(pullback, "weight", "bias", skips=True), {}
 
 
 def bias_shape(layer: str, channels: int, bias: bool | tuple[int, int]) -> Shape:

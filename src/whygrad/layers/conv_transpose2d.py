@@ -96,4 +96,4 @@ class ConvTranspose2d(OneInput):
             dilation=self.dilation,
             groups=self.groups,
         )
-        return y, by_name(pullback, "weight", "bias"), {}
+        return y, by_name(pullback, "weight", "bias", skips=True), {}

@@ -12,6 +12,7 @@ import numpy as np
 from whygrad.errors import OptionError, ShapeError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back
 from whygrad.layers.parts import Parts, table
+from whygrad.ops.add import add
 from whygrad.typing import Array, Params, Shape
 
 
@@ -154,7 +155,9 @@ class Graph(Layer):
         return table(self.rows("", *(self.input_shapes or ())))
 
 
-def graph_backward(saved: Saved, dy: Any, *, release: bool = False) -> tuple[Any, dict[str, Array]]:
+def graph_backward(
+    saved: Saved, dy: Any, *, release: bool = False, input_gradient: bool = True
+) -> tuple[Any, dict[str, Array]]:
     """Carry dy back from node to node, adding up wherever one value or parameter had several uses."""
     graph = saved.graph
     outputs = graph.outputs if isinstance(graph.outputs, tuple) else (graph.outputs,)
@@ -170,19 +173,24 @@ def graph_backward(saved: Saved, dy: Any, *, release: bool = False) -> tuple[Any
         d = cotangents.pop(name, None)
         if d is None:  # no output depends on this node
             d = _zeros(saved, name)
+        sources = graph.nodes[name].inputs
+        wanted = input_gradient or not set(sources) <= set(graph.inputs)
         with inside(name):
-            dx, own = pullback(d, release=release)
-        for source, part in zip(graph.nodes[name].inputs, dx if isinstance(dx, tuple) else (dx,), strict=True):
-            _accumulate(cotangents, source, part)
+            dx, own = pullback(d, release=release, **({} if wanted else {"input_gradient": False}))
+        if wanted:
+            for source, part in zip(sources, dx if isinstance(dx, tuple) else (dx,), strict=True):
+                _accumulate(cotangents, source, part)
         for parameter, gradient in graph.scoped(name, own).items():
             _accumulate(gradients, parameter, gradient)
+    if not input_gradient:
+        return None, gradients
     dxs = tuple(cotangents[name] if name in cotangents else _zeros(saved, name) for name in graph.inputs)
     return dxs if len(dxs) > 1 else dxs[0], gradients
 
 
 def _accumulate(sums: dict[str, Array], name: str, part: Array) -> None:
     """Add ``part`` to what ``name`` has; a new array, since a pullback's result may be shared."""
-    sums[name] = sums[name] + part if name in sums else part
+    sums[name] = add(sums[name], part)[0] if name in sums else part
 
 
 def _zeros(saved: Saved, name: str) -> Array:

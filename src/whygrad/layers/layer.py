@@ -19,11 +19,14 @@ T = TypeVar("T")
 class LayerPullback(Protocol):
     """Carries dy back through a layer: to its inputs and to its parameters."""
 
-    def __call__(self, dy: Any, /, *, release: bool = False) -> tuple[Any, dict[str, Array]]:
+    def __call__(
+        self, dy: Any, /, *, release: bool = False, input_gradient: bool = True
+    ) -> tuple[Any, dict[str, Array]]:
         """Return (dx, gradients by parameter name); dx is a tuple for a layer of several inputs.
 
         With ``release`` a composed layer drops what it saved as soon as it has been used, which halves the
-        memory of a training step; the pullback cannot be called again after that.
+        memory of a training step; the pullback cannot be called again after that. Without ``input_gradient``
+        dx may be None where that saves work: training does not ask how to change its images.
         """
 
 
@@ -134,16 +137,25 @@ def count(layer: Layer) -> int:
     return sum(int(np.prod(p.shape)) for p in layer.parameters().values() if p.trained)
 
 
-def by_name(pullback: Pullback, *names: str) -> LayerPullback:
-    """Return a layer's pullback from its operation's, whose results are dx and then the named gradients."""
-    return partial(_by_name_backward, pullback, names)
+def by_name(pullback: Pullback, *names: str, skips: bool = False) -> LayerPullback:
+    """Return a layer's pullback from its operation's, whose results are dx and then the named gradients.
+
+    ``skips`` says that the operation's pullback takes ``input_gradient=False``.
+    """
+    return partial(_by_name_backward, pullback, names, skips)
 
 
 def _by_name_backward(
-    pullback: Pullback, names: tuple[str, ...], dy: Array, *, release: bool = False
+    pullback: Pullback,
+    names: tuple[str, ...],
+    skips: bool,
+    dy: Array,
+    *,
+    release: bool = False,
+    input_gradient: bool = True,
 ) -> tuple[Array, dict[str, Array]]:
     del release  # an operation's pullback is dropped by whoever holds it
-    results = pullback(dy)
+    results = pullback(dy) if input_gradient or not skips else pullback(dy, input_gradient=False)
     dx, *gradients = results if names else (results,)
     return dx, {name: g for name, g in zip(names, gradients, strict=True) if g is not None}
 
@@ -154,9 +166,9 @@ def of_inputs(pullback: Pullback) -> LayerPullback:
 
 
 def _of_inputs_backward(
-    pullback: Pullback, dy: Array, *, release: bool = False
+    pullback: Pullback, dy: Array, *, release: bool = False, input_gradient: bool = True
 ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-    del release
+    del release, input_gradient
     return pullback(dy), {}
 
 

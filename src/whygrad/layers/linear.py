@@ -54,4 +54,4 @@ class Linear(OneInput):
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = linear(x, own["weight"], own.get("bias"))
-        return y, by_name(pullback, "weight", "bias"), {}
+        return y, by_name(pullback, "weight", "bias", skips=True), {}

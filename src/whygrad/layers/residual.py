@@ -108,18 +108,24 @@ class Residual(Layer):
         return f"Residual({', '.join(repr(layer) for layer in self._parts.layers.values())})"
 
 
-def residual_backward(saved: Saved, dy: Array, *, release: bool = False) -> tuple[Array, dict[str, Array]]:
+def residual_backward(
+    saved: Saved, dy: Array, *, release: bool = False, input_gradient: bool = True
+) -> tuple[Array | None, dict[str, Array]]:
     """Carry dy back along both ways and add up where they parted: dx = dx(body) + dx(shortcut)."""
     ((body, shortcut, split, activation),) = going_back(saved.pullbacks, 1, release=release)
     gradients: dict[str, Array] = {}
 
-    def back(name: str, pullback: LayerPullback | None, given: Array) -> Any:
+    def back(name: str, pullback: LayerPullback | None, given: Array, **options: bool) -> Any:
         if pullback is None:
             return given
         with inside(name):
-            dx, own = pullback(given, release=release)
+            dx, own = pullback(given, release=release, **options)
         gradients.update(saved.parts.scoped(name, own))
         return dx
 
     main, side = split(back(ACTIVATION, activation, dy))
-    return back(BODY, body, main) + back(SHORTCUT, shortcut, side), gradients
+    if not input_gradient:
+        back(BODY, body, main, input_gradient=False)
+        back(SHORTCUT, shortcut, side, input_gradient=False)
+        return None, gradients
+    return add(back(BODY, body, main), back(SHORTCUT, shortcut, side))[0], gradients

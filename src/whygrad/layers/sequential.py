@@ -18,6 +18,7 @@ class Saved(NamedTuple):
 
     pullbacks: list[tuple[str, LayerPullback]]  #: by name of the layer, first to last
     length: int
+    first: str | None  #: the first layer with parameters
 
 
 class Sequential(Layer):
@@ -58,6 +59,7 @@ class Sequential(Layer):
                 "Sequential", "names unlike those of the unnamed layers", clash[0], "rename the layer"
             )
         self._parts = Parts("Sequential", {str(i): layer for i, layer in enumerate(layers)} | named)
+        self._first = next((name for name, layer in self._parts.layers.items() if layer.parameters()), None)
         self.input_shape = input_shape
 
     @property
@@ -91,7 +93,8 @@ class Sequential(Layer):
             inputs = (y,)
             pullbacks.append((name, pullback))
             changed.update(prefixed(name, now))
-        return inputs[0], partial(sequential_backward, Saved(pullbacks, len(pullbacks))), changed
+        saved = Saved(pullbacks, len(pullbacks), self._first)
+        return inputs[0], partial(sequential_backward, saved), changed
 
     def rows(self, name: str, *shapes: Shape | None) -> list[Row]:
         rows: list[Row] = []
@@ -110,11 +113,19 @@ class Sequential(Layer):
         return table(self.rows("", self.input_shape))
 
 
-def sequential_backward(saved: Saved, dy: Any, *, release: bool = False) -> tuple[Any, dict[str, Array]]:
-    """Carry dy back through the layers, last first: the chain rule, one factor after the other."""
+def sequential_backward(
+    saved: Saved, dy: Any, *, release: bool = False, input_gradient: bool = True
+) -> tuple[Any, dict[str, Array]]:
+    """Carry dy back through the layers, last first: the chain rule, one factor after the other.
+
+    Without ``input_gradient`` the way ends at the first layer with parameters.
+    """
     gradients: dict[str, Array] = {}
     for name, pullback in going_back(saved.pullbacks, saved.length, release=release):
+        ends = not input_gradient and name == saved.first
         with inside(name):
-            dy, own = pullback(dy, release=release)
+            dy, own = pullback(dy, release=release, **({"input_gradient": False} if ends else {}))
         gradients.update(prefixed(name, own))
-    return dy, gradients
+        if ends:
+            break
+    return dy if input_gradient else None, gradients

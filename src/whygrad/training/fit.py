@@ -15,6 +15,7 @@ from whygrad.optim import Clipped, Optimizer
 from whygrad.training.state import TrainingState, beginning
 from whygrad.typing import Array, Loss, Params
 from whygrad.validation import whole
+from whygrad.workspace import Workspace
 
 Clip = Callable[[Params], tuple[dict[str, Array], Clipped]]
 
@@ -95,21 +96,23 @@ def fit(
     images, targets = np.asarray(images), np.asarray(targets)
     epochs, batch_size = whole("fit", "epochs", epochs, 1), whole("fit", "batch_size", batch_size, 1)
     state = resume or beginning(params, optimizer.init(params), rng)
-    return _steps(model, images, targets, optimizer, rng, loss, epochs, batch_size, clip, state)
+    return _steps(_Training(model, optimizer, rng, loss, clip), images, targets, epochs, batch_size, state)
+
+
+class _Training(NamedTuple):
+    """What stays the same from step to step."""
+
+    model: Layer
+    optimizer: Optimizer
+    rng: np.random.Generator
+    loss: Loss
+    clip: Clip | None
 
 
 def _steps(
-    model: Layer,
-    images: Array,
-    targets: Any,
-    optimizer: Optimizer,
-    rng: np.random.Generator,
-    loss: Loss,
-    epochs: int,
-    batch_size: int,
-    clip: Clip | None,
-    state: TrainingState,
+    training: _Training, images: Array, targets: Any, epochs: int, batch_size: int, state: TrainingState
 ) -> Iterator[Step]:
+    rng, workspace = training.rng, Workspace()
     batches = -(-len(images) // batch_size)
     while state.epoch < epochs:
         rng.bit_generator.state = state.epoch_rng
@@ -118,41 +121,46 @@ def _steps(
             rng.bit_generator.state = state.rng
         for batch in range(state.batch, batches):
             chosen = order[batch * batch_size : (batch + 1) * batch_size]
-            x, t = images[chosen], targets[chosen]
-            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below
-                y, pullback, changed = model(state.params, x, training=True, rng=rng)
-                value, dy = loss(y, t)
-                _require_finite(value, state)
-                _, gradients = pullback(dy, release=True)
-                clipped = None
-                if clip is not None:
-                    gradients, clipped = clip(gradients)
-                rate = optimizer.rate(state.step)
-                new, slots = optimizer.update(state.params, gradients, state.optimizer)
-            state = state._replace(
-                params=new | changed,
-                optimizer=slots,
-                rng=rng.bit_generator.state,
-                batch=batch + 1,
-                loss_sum=state.loss_sum + value * len(chosen),
-                correct=state.correct + _correct(y, t),
-                seen=state.seen + len(chosen),
-            )
             ends = batch + 1 == batches
-            accuracy = state.correct / state.seen if _is_classification(t) else None
-            after = state.next_epoch() if ends else state
-            yield Step(
-                state.step,
-                state.epoch + 1,
-                value,
-                rate,
-                clipped,
-                state.loss_sum / state.seen,
-                accuracy,
-                ends,
-                after,
-            )
-        state = state.next_epoch()
+            # What overflows is reported by its own error.
+            with workspace, np.errstate(over="ignore", invalid="ignore"):
+                step = _update(training, images[chosen], targets[chosen], state, ends)
+            state = step.state
+            yield step
+
+
+def _update(training: _Training, x: Array, t: Any, state: TrainingState, ends: bool) -> Step:
+    """Make one update; the step's state is that of the next epoch's start if it ends this one."""
+    model, optimizer, rng, loss, clip = training
+    y, pullback, changed = model(state.params, x, training=True, rng=rng)
+    value, dy = loss(y, t)
+    _require_finite(value, state)
+    _, gradients = pullback(dy, release=True, input_gradient=False)
+    clipped = None
+    if clip is not None:
+        gradients, clipped = clip(gradients)
+    rate = optimizer.rate(state.step)
+    new, slots = optimizer.update(state.params, gradients, state.optimizer)
+    state = state._replace(
+        params=new | changed,
+        optimizer=slots,
+        rng=rng.bit_generator.state,
+        batch=state.batch + 1,
+        loss_sum=state.loss_sum + value * len(x),
+        correct=state.correct + _correct(y, t),
+        seen=state.seen + len(x),
+    )
+    return Step(
+        step=state.step,
+        epoch=state.epoch + 1,
+        loss=value,
+        learning_rate=rate,
+        clipped=clipped,
+        epoch_loss=state.loss_sum / state.seen,
+        epoch_accuracy=state.correct / state.seen if _is_classification(t) else None,
+        ends_epoch=ends,
+        state=state.next_epoch() if ends else state,
+    )
 
 
 def _is_classification(targets: Any) -> bool:
