@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from whygrad.kernels.compiler import compiled, intrinsic
+from whygrad.kernels.compiler import compiled, intrinsic, part
 from whygrad.kernels.tile import ARGUMENTS, tile_intrinsic
 from whygrad.kernels.vectors import real
 
@@ -19,12 +19,12 @@ SIGNATURE = types.void(*[types.int64] * len(ARGUMENTS))
 
 
 # Two functions by hand, since Numba's cache knows a function by its name and line.
-def _block32(rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu):
-    TILE32((rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu))
+def _block32(rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu, mask):
+    TILE32((rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu, mask))
 
 
-def _block64(rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu):
-    TILE64((rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu))
+def _block64(rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu, mask):
+    TILE64((rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu, mask))
 
 
 _linked: dict[str, Any] = {}
@@ -73,3 +73,9 @@ def _of_shape(name: str) -> Any:
 
 
 tile_rows, tile_columns, tile_lanes = _of_shape("rows"), _of_shape("columns"), _of_shape("lanes")
+
+
+@part
+def panel_width(array, filters):
+    """Return how many lanes the panels for so many filters have: one vector where that holds them all."""
+    return tile_lanes(array) if filters <= tile_lanes(array) else tile_columns(array)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.kernels import depthwise
+from whygrad.kernels import depthwise, one_channel
 from whygrad.kernels.correlation import correlate
 from whygrad.kernels.layout import new_images
 from whygrad.kernels.weight_gradient import weight_gradient as sum_products
 from whygrad.typing import Array
+from whygrad.workspace import empty
 
 Two = tuple[int, int]
 
@@ -33,34 +34,33 @@ class Windows(NamedTuple):
 def forward(x: Array, w: Array, b: Array | None, groups: int, where: Windows, output: Two) -> Array:
     """Return the convolution of x (N, C, H, W) with w (F, C/groups, R, S), of the size ``output``."""
     y = new_images(x.shape[0], w.shape[0], *output, x.dtype)
-    run, bias = correlate[x.dtype], w[:, 0, 0, 0] if b is None else b
-    if groups == 1:
-        run(x, w, np.ascontiguousarray(bias), y, where.flat, (b is not None, 0))
-    elif depthwise.suits(w, x.shape[1], groups):
+    if depthwise.suits(w.shape, groups):
         depthwise.forward(x, w, b, y, where.flat)
+    elif groups == 1:
+        _correlate(x, w, b, y, where)
     else:
         for i, o in _groups(x.shape[1], w.shape[0], groups):
-            run(x[:, i], w[o], np.ascontiguousarray(bias[o]), y[:, o], where.flat, (b is not None, 0))
+            _correlate(x[:, i], w[o], None if b is None else b[o], y[:, o], where)
     return y
 
 
 def input_gradient(dy: Array, w: Array, groups: int, where: Windows, size: Two) -> Array:
     """Return dx of ``size`` (H, W) for dy (N, F, I, J): a correlation of dy with the filters turned around."""
     dx = new_images(dy.shape[0], w.shape[1] * groups, *size, dy.dtype)
-    if depthwise.suits(w, dx.shape[1], groups):
+    if depthwise.suits(w.shape, groups):
         depthwise.input_gradient(dy, w, dx, where.flat)
         return dx
+    rows, columns = _phases(w.shape[2], size[0], where, 0), _phases(w.shape[3], size[1], where, 1)
     for i, o in _groups(dx.shape[1], w.shape[0], groups):
         turned = w[o].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-        for rows in _phases(w.shape[2], size[0], where, 0):
-            for columns in _phases(w.shape[3], size[1], where, 1):
-                target = dx[:, i, rows.pixels, columns.pixels]
-                if not (rows.taps and columns.taps):
+        for v in rows:
+            for h in columns:
+                target, filters = dx[:, i, v.pixels, h.pixels], turned[:, :, v.taps, h.taps]
+                if filters.size:
+                    at = Windows((1, 1), (v.dilation, h.dilation), (v.before, h.before))
+                    _correlate(dy[:, o], filters, None, target, at)
+                else:
                     target[...] = 0
-                    continue
-                filters = turned[:, :, rows.chosen, columns.chosen]
-                at = (1, 1, rows.dilation, columns.dilation, rows.before, columns.before)
-                correlate[dy.dtype](dy[:, o], filters, _NO_BIAS[dy.dtype], target, at, (0, 0))
     return dx
 
 
@@ -68,14 +68,25 @@ def weight_gradient(
     x: Array, dy: Array, shape: tuple[int, ...], groups: int, where: Windows, *, with_bias: bool
 ) -> tuple[Array, Array | None]:
     """Return dw of ``shape`` (F, C/groups, R, S) and db (F,)."""
-    dw = np.empty(shape, x.dtype)
-    db = np.empty(shape[0], x.dtype)
-    if depthwise.suits(dw, x.shape[1], groups):
+    dw, db = empty(shape, x.dtype), np.empty(shape[0], x.dtype)
+    if depthwise.suits(shape, groups):
         depthwise.weight_gradient(x, dy, dw, db, where.flat)
+    elif one_channel.suits(shape, where.stride):
+        one_channel.weight_gradient(x, dy, dw, db, where.flat[2:])
+    elif groups == 1:
+        sum_products[x.dtype](x, dy, dw, db, where.flat, with_bias)
     else:
         for i, o in _groups(x.shape[1], shape[0], groups):
             sum_products[x.dtype](x[:, i], dy[:, o], dw[o], db[o], where.flat, with_bias)
     return dw, db if with_bias else None
+
+
+def _correlate(x: Array, w: Array, b: Array | None, y: Array, where: Windows) -> None:
+    if one_channel.suits(w.shape, where.stride) and y[:, 0].flags.c_contiguous:
+        one_channel.correlate(x, w, 0.0 if b is None else float(b[0]), y, where.flat[2:])
+    else:
+        bias = _NO_BIAS[x.dtype] if b is None else np.ascontiguousarray(b)
+        correlate[x.dtype](x, w, bias, y, where.flat, (b is not None, 0))
 
 
 _NO_BIAS = {np.dtype(name): np.zeros(1, name) for name in ("float32", "float64")}
@@ -92,29 +103,28 @@ class Phase(NamedTuple):
     """Every stride-th row of an image, which all see dy through the same taps of the kernel."""
 
     pixels: slice
-    taps: int
-    chosen: slice  #: the taps, of the kernel turned around
+    taps: slice  #: of the kernel turned around
     dilation: int
     before: int
 
 
-def _phases(taps: int, size: int, where: Windows, axis: int) -> Iterator[Phase]:
-    """Yield the phases of one axis of dx.
+def _phases(taps: int, size: int, where: Windows, axis: int) -> list[Phase]:
+    """Return the phases of one axis of dx.
 
     Row a of dx takes from row i of dy through tap r where a + before = i·t + r·d. So of the rows a ≡ p (mod t)
     all take through the taps with r·d ≡ p + before (mod t): with g = gcd(t, d) every (t/g)-th tap, from the
-    least one, r₀, on; and when a goes on by t, i goes on by 1: a correlation of stride 1 and dilation d/g.
+    least one on; and when a goes on by t, i goes on by 1: a correlation of stride 1 and dilation d/g.
     """
     stride, dilation, before = where.stride[axis], where.dilation[axis], where.before[axis]
+    if stride == 1:
+        return [Phase(slice(None), slice(None), dilation, (taps - 1) * dilation - before)]
     common = gcd(stride, dilation)
     apart = stride // common
+    phases = []
     for p in range(min(stride, size)):
-        pixels = slice(p, None, stride)
-        first = next((r for r in range(min(apart, taps)) if (p + before - r * dilation) % stride == 0), None)
-        if first is None:
-            yield Phase(pixels, 0, slice(0), 1, 0)
-            continue
-        count = (taps - 1 - first) // apart + 1
-        last = first + (count - 1) * apart
+        first = next((r for r in range(min(apart, taps)) if (p + before - r * dilation) % stride == 0), taps)
+        last = first + (taps - 1 - first) // apart * apart
         start = (p + before - last * dilation) // stride  # the row of dy that the last tap sees at first
-        yield Phase(pixels, count, slice(taps - 1 - last, taps - first, apart), dilation // common, -start)
+        chosen = slice(taps - 1 - last, taps - first, apart) if first < taps else slice(0)
+        phases.append(Phase(slice(p, None, stride), chosen, dilation // common, -start))
+    return phases

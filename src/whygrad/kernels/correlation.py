@@ -10,16 +10,17 @@ x, and runs the register tile over them. Filters are laid out once a call in pan
 
 from __future__ import annotations
 
-from whygrad.kernels.blocks import block, tile_columns, tile_rows
+from whygrad.kernels.blocks import block, panel_width, tile_rows
 from whygrad.kernels.compiler import ints, kernel, part, reads, writes
 from whygrad.kernels.memory import clear, put, release, scratch
-from whygrad.kernels.padding import pad_rows
+from whygrad.kernels.padding import padded
 from whygrad.kernels.threads import fork, workers
 
 #: Bytes of scratch space for the images of a task: they stay in the second-level cache beside a panel.
 IMAGES = 192 * 1024
 #: Products below which a second thread costs more than it saves.
 SMALL = 60_000
+_EVERYWHERE = (0, 0, 0, 1)  # no row of taps is left out
 
 
 @kernel(reads(4), reads(4), reads(1), writes(4), ints(6), ints(2))
@@ -30,30 +31,28 @@ def correlate(x, w, b, y, where, flags):
     negative sums become 0.
     """
     filters, channels, height, width = w.shape
-    columns = tile_columns(w)
-    panels = (filters + columns - 1) // columns
-    room, start = scratch(panels * height * width * channels * columns, w)
-    products = y.size * channels * height * width
+    lanes = panel_width(w, filters)
+    panels = (filters + lanes - 1) // lanes
+    room, start = scratch(panels * height * width * channels * lanes, w)
     images, rows = _task_size(x, w, y, where)
-    tasks_of_image = (y.shape[2] + rows - 1) // rows
-    tasks = (y.shape[0] + images - 1) // images * tasks_of_image
-    pack = panels if products > SMALL else 1
-    fork(_pack_panels, pack, (w, start, pack))
-    if products <= SMALL:
+    tasks = (y.shape[0] + images - 1) // images * ((y.shape[2] + rows - 1) // rows)
+    if y.size * channels * height * width > SMALL:
+        fork(_pack_panels, panels * height, (w, start))
+        fork(_correlate_rows, tasks, (x, w, b, y, where, flags, start, images, rows))
+    else:
+        for task in range(panels * height):
+            _pack_panels(task, w, start)
         for task in range(tasks):
             _correlate_rows(task, x, w, b, y, where, flags, start, images, rows)
-    else:
-        fork(_correlate_rows, tasks, (x, w, b, y, where, flags, start, images, rows))
     release(room)
 
 
 @part
 def _task_size(x, w, y, where):
     """Return of how many images, or of one image how many output rows, a task is made."""
-    _channels, height, _width = w.shape[1:]
     step, _, dilation, _, _, _ = where
-    span = (height - 1) * dilation + 1
-    row = _row_of(w, y, where) * w.itemsize
+    span = (w.shape[2] - 1) * dilation + 1
+    row = _row_of(w, y, where) * w.shape[1] * w.itemsize
     whole = ((y.shape[2] - 1) * step + span) * row
     threads = workers()
     if 2 * whole <= IMAGES and y.shape[0] > threads:
@@ -65,27 +64,24 @@ def _task_size(x, w, y, where):
 
 @part
 def _row_of(w, y, where):
-    """Return how many numbers a row of the padded images has."""
-    return ((y.shape[3] - 1) * where[1] + (w.shape[3] - 1) * where[3] + 1) * w.shape[1]
+    """Return how many pixels of a row of x the output positions of a row see."""
+    return (y.shape[3] - 1) * where[1] + (w.shape[3] - 1) * where[3] + 1
 
 
 @part
-def _pack_panels(task, w, start, tasks):
-    """Lay the filters out in panels."""
+def _pack_panels(task, w, start):
+    """Lay one row of taps of one panel of filters out."""
     filters, channels, height, width = w.shape
-    columns, size = tile_columns(w), w.itemsize
-    panels = (filters + columns - 1) // columns
-    for p in range(panels * task // tasks, panels * (task + 1) // tasks):
-        present = min(columns, filters - p * columns)
-        for r in range(height):
-            for s in range(width):
-                target = start + ((p * height + r) * width + s) * channels * columns * size
-                if present < columns:
-                    clear(target, channels * columns * size)
-                for lane in range(present):
-                    f = p * columns + lane
-                    for c in range(channels):
-                        put(w, target + (c * columns + lane) * size, w[f, c, r, s])
+    lanes, size = panel_width(w, filters), w.itemsize
+    p, r = task // height, task % height
+    present = min(lanes, filters - p * lanes)
+    for s in range(width):
+        target = start + (task * width + s) * channels * lanes * size
+        if present < lanes:
+            clear(target, channels * lanes * size)
+        for lane in range(present):
+            for c in range(channels):
+                put(w, target + (c * lanes + lane) * size, w[p * lanes + lane, c, r, s])
 
 
 @part
@@ -96,111 +92,91 @@ def _correlate_rows(task, x, w, b, y, where, flags, panels, images, rows):
     images, rows = min(images, y.shape[0] - n0), min(rows, y.shape[2] - i0)
     filters, channels, height, width = w.shape
     step, across, dilation, apart, top, left = where
-    seen = (rows - 1) * step + (height - 1) * dilation + 1
-    row = _row_of(w, y, where)
-    room, start = scratch(images * seen * row, w)
-    for n in range(images):
-        pad_rows(
-            x,
-            n0 + n,
-            0,
-            channels,
-            i0 * step - top,
-            seen,
-            left,
-            row // channels,
-            start + n * seen * row * w.itemsize,
-        )
-    columns, size = tile_columns(w), w.itemsize
-    panel = height * width * channels * columns * size
-    for p in range((filters + columns - 1) // columns):
+    seen, row = (rows - 1) * step + (height - 1) * dilation + 1, _row_of(w, y, where)
+    room, start = scratch(images * seen * row * channels, w)
+    start, image, line = padded(x, n0, images, i0 * step - top, seen, left, row, start)
+    lanes, size = panel_width(w, filters), w.itemsize
+    for p in range((filters + lanes - 1) // lanes):
         _tiles(
             (images, rows, y.shape[3]),
-            (start, seen * row, step * row, across * channels),
+            (start, image, step * line, across * channels),
             (
-                y.ctypes.data + (n0 * y.strides[0] + p * columns * size + i0 * y.strides[2]),
-                y.strides[0] // size,
-                y.strides[2] // size,
-                y.strides[3] // size,
+                y.ctypes.data + n0 * y.strides[0] + i0 * y.strides[2] + p * lanes * size,
+                *(y.strides[0] // size, y.strides[2] // size, y.strides[3] // size),
             ),
-            (height, width, channels, dilation * row, apart * channels),
-            (panels + p * panel, min(columns, filters - p * columns)),
-            (2 if flags[0] else 0, b.ctypes.data + p * columns * size, flags[1]),
+            (height, width, channels, dilation * line, apart * channels),
+            (panels + p * height * width * channels * lanes * size, min(lanes, filters - p * lanes), lanes),
+            (2 if flags[0] else 0, b.ctypes.data + p * lanes * size, flags[1]),
+            (i0 * step - top, step, dilation, x.shape[2]),
             w,
         )
     release(room)
 
 
 @part
-def _tiles(extent, seen, out, taps, panel, finish, like):
+def _tiles(extent, seen, out, taps, panel, finish, rows_seen, like):
     """Cover the output positions (n, i, j) by tiles whose rows follow one of the axes, j if it is long enough."""
     (images, rows, width), (a, a_n, a_i, a_j), (c, c_n, c_i, c_j) = extent, seen, out
-    most = tile_rows(like)
-    if width >= 4 or (width >= rows and width >= images):
-        _lines(images, rows, width, a, a_n, a_i, a_j, c, c_n, c_i, c_j, taps, panel, finish, like, most)
-    elif rows >= images:
-        _lines(images, width, rows, a, a_n, a_j, a_i, c, c_n, c_j, c_i, taps, panel, finish, like, most)
-    else:
-        _lines(rows, width, images, a, a_i, a_j, a_n, c, c_i, c_j, c_n, taps, panel, finish, like, most)
+    if taps[0] == 1 and a_i == width * a_j and c_i == width * c_j:  # one line after the other
+        rows, width, rows_seen = 1, rows * width, _EVERYWHERE
+    many, a_u, c_u, inner, a_v, c_v, length, a_l, c_l = images, a_n, c_n, rows, a_i, c_i, width, a_j, c_j
+    if width < 4 and rows > width and rows >= images:
+        inner, a_v, c_v, length, a_l, c_l, rows_seen = width, a_j, c_j, rows, a_i, c_i, _EVERYWHERE
+    elif width < 4 and images > width:
+        many, a_u, c_u, inner, a_v, c_v, length, a_l, c_l = rows, a_i, c_i, width, a_j, c_j, images, a_n, c_n
+        rows_seen = _EVERYWHERE
+    _lines((many, inner, length), (a, a_u, a_v, a_l), (c, c_u, c_v, c_l), taps, panel, finish, rows_seen, like)
 
 
 @part
-def _lines(u, v, length, a, a_u, a_v, a_l, c, c_u, c_v, c_l, taps, panel, finish, like, most):
-    """Cover u x v lines of output positions by tiles of as equal heights as can be."""
+def _lines(extent, seen, out, taps, panel, finish, rows_seen, like):
+    """Cover lines of output positions by tiles of as equal heights as can be."""
+    (many, inner, length), (a, a_u, a_v, a_l), (c, c_u, c_v, c_l) = extent, seen, out
     height, width, channels, a_r, a_s = taps
-    weights, columns = panel
+    weights, columns, lanes = panel
     start, bias, relu = finish
-    size, b_k = like.itemsize, tile_columns(like)
+    size, most = like.itemsize, tile_rows(like)
     pieces = (length + most - 1) // most
     joined = a_s == channels  # the taps of a row lie side by side, with their channels
-    for m in range(u * v):
-        line_a, line_c = a + (m // v * a_u + m % v * a_v) * size, c + (m // v * c_u + m % v * c_v) * size
+    for m in range(many * inner):
+        first_r, last_r = _taps_inside(m % inner, height, rows_seen)
+        line_a = a + (m // inner * a_u + m % inner * a_v + first_r * a_r) * size
+        line_c = c + (m // inner * c_u + m % inner * c_v) * size
+        line_w = weights + first_r * width * channels * lanes * size
         for q in range(pieces):
-            first = length * q // pieces
-            count = length * (q + 1) // pieces - first
-            here_a, here_c = line_a + first * a_l * size, line_c + first * c_l * size
+            p0 = length * q // pieces
+            count = length * (q + 1) // pieces - p0
+            here_a, here_c = line_a + p0 * a_l * size, line_c + p0 * c_l * size
             if joined:
                 block(
                     like,
                     (
-                        count,
-                        columns,
-                        here_a,
-                        a_l,
-                        1,
-                        a_r,
-                        weights,
-                        b_k,
-                        width * channels * b_k,
-                        here_c,
-                        c_l,
-                        height,
-                        width * channels,
-                        start,
-                        bias,
-                        relu,
+                        *(count, columns, here_a, a_l, 1, a_r, line_w, lanes, width * channels * lanes),
+                        *(here_c, c_l, last_r - first_r, width * channels, start, bias, relu, 0),
                     ),
                 )
                 continue
-            for r in range(height):
+            count_r = last_r - first_r
+            for r in range(count_r):
+                begin, ends = 1 if r else start, relu if r == count_r - 1 else 0
                 block(
                     like,
                     (
-                        count,
-                        columns,
-                        here_a + r * a_r * size,
-                        a_l,
-                        1,
-                        a_s,
-                        weights + r * width * channels * b_k * size,
-                        b_k,
-                        channels * b_k,
-                        here_c,
-                        c_l,
-                        width,
-                        channels,
-                        start if r == 0 else 1,
-                        bias,
-                        relu if r == height - 1 else 0,
+                        *(count, columns, here_a + r * a_r * size, a_l, 1, a_s),
+                        *(line_w + r * width * channels * lanes * size, lanes, channels * lanes, here_c, c_l),
+                        *(width, channels, begin, bias, ends, 0),
                     ),
                 )
+
+
+@part
+def _taps_inside(i, height, rows_seen):
+    """Return from which row of taps to which the output row i sees the image and not zeros; at least one."""
+    begin, step, dilation, high = rows_seen
+    first, last, h = 0, height, begin + i * step
+    if dilation:
+        while first < height - 1 and h + first * dilation < 0:
+            first += 1
+        while last > first + 1 and h + (last - 1) * dilation >= high:
+            last -= 1
+    return first, last

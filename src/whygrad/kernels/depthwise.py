@@ -16,12 +16,12 @@ from whygrad.kernels.threads import fork
 from whygrad.typing import Array
 
 Six = tuple[int, int, int, int, int, int]
-DOUBLES4 = types.Array(types.float64, 4, "C")
+SUMS = types.Array(types.float64, 4, "C")
 
 
-def suits(w: Array, channels: int, groups: int) -> bool:
-    """Return whether these are filters (C, 1, R, S) of a depthwise convolution."""
-    return groups == channels == w.shape[0] and groups > 1
+def suits(w_shape: tuple[int, ...], groups: int) -> bool:
+    """Return whether these are filters (C, 1, R, S) of a depthwise convolution, C > 1."""
+    return groups > 1 and w_shape[:2] == (groups, 1)
 
 
 def forward(x: Array, w: Array, b: Array | None, y: Array, where: Six) -> None:
@@ -104,7 +104,7 @@ def _input_gradient_part(task, dy, w, dx, where, tasks):
                         _add_products(here, dy[n, i // step, j // across], w[r, s])
 
 
-@kernel(reads(4, dense=True), reads(4, dense=True), writes(4, dense=True), DOUBLES4, ints(6), INT)
+@kernel(reads(4, dense=True), reads(4, dense=True), writes(4, dense=True), SUMS, ints(6), INT)
 def _weight_gradient(x, dy, dw, db, where, tasks):
     fork(_weight_gradient_part, tasks, (x, dy, dw, db, where, tasks))
 

@@ -56,7 +56,7 @@ def _multiply_panel(task, a, b, bias, c, with_bias, blocks):
                 (
                     *(count, columns, here, a.strides[0] // size, a.strides[1] // size, 0, start, wide, 0),
                     *(target + m0 * c.shape[1] * size, c.shape[1], 1, deep),
-                    *(begin, bias.ctypes.data + n0 * size, 0),
+                    *(begin, bias.ctypes.data + n0 * size, 0, 0),
                 ),
             )
     release(room)

@@ -7,38 +7,46 @@ from whygrad.kernels.memory import clear, copy, fetch, put
 
 
 @part
-def pad_rows(x, n, c0, channels, first, rows, left, width, target):
-    """Copy rows ``first`` to ``first + rows`` of image n to ``target`` as (rows, width, channels).
+def padded(x, n, images, first, rows, left, width, room):
+    """Return (address, image pitch, row pitch), in numbers, of images with their zeros around them.
 
-    Row and column 0 of the copy are row ``first`` and column ``−left`` of x; what lies outside x is zero. Of the
-    channels those from c0 on are taken.
+    Of ``images`` images from n on these are rows ``first`` to ``first + rows`` and ``width`` columns from −left on,
+    all channels of a pixel side by side. They lie in x itself if it has them so, else in ``room``, copied.
     """
-    size = x.itemsize
-    high, wide = x.shape[2], x.shape[3]
-    begin, end = min(max(left, 0), width), max(min(width, wide + left), 0)
-    end = max(begin, end)
-    together = x.strides[1] == size and x.strides[3] == channels * size
-    line = width * channels * size
+    size, channels = x.itemsize, x.shape[1]
+    side_by_side = (channels == 1 or x.strides[1] == size) and x.strides[3] == channels * size
+    inside = first >= 0 and first + rows <= x.shape[2] and left <= 0 and width - left <= x.shape[3]
+    if side_by_side and inside:
+        start = x.ctypes.data + n * x.strides[0] + first * x.strides[2] - left * x.strides[3]
+        return start, x.strides[0] // size, x.strides[2] // size
+    line = width * channels
+    for m in range(images):
+        _pad_image(x, n + m, first, rows, left, width, room + m * rows * line * size, side_by_side)
+    return room, rows * line, line
+
+
+@part
+def _pad_image(x, n, first, rows, left, width, target, side_by_side):
+    """Copy some rows of one image with its zeros."""
+    size, channels = x.itemsize, x.shape[1]
+    begin = min(max(left, 0), width)
+    end = max(begin, min(width, x.shape[3] + left))
+    pixel, line = channels * size, width * channels * size
     for i in range(rows):
-        to = target + i * line
-        h = first + i
-        if h < 0 or h >= high or end <= begin:
+        to, h = target + i * line, first + i
+        if h < 0 or h >= x.shape[2]:
             clear(to, line)
             continue
-        if begin:
-            clear(to, begin * channels * size)
-        if end < width:
-            clear(to + end * channels * size, (width - end) * channels * size)
-        to += begin * channels * size
-        origin = (
-            x.ctypes.data + n * x.strides[0] + c0 * x.strides[1] + h * x.strides[2] + (begin - left) * x.strides[3]
-        )
-        if together:
-            copy(to, origin, (end - begin) * channels * size)
+        clear(to, begin * pixel)
+        clear(to + end * pixel, (width - end) * pixel)
+        to += begin * pixel
+        origin = x.ctypes.data + n * x.strides[0] + h * x.strides[2] + (begin - left) * x.strides[3]
+        if side_by_side:
+            copy(to, origin, (end - begin) * pixel)
         elif x.strides[1] == size:
             for j in range(end - begin):
-                copy(to + j * channels * size, origin + j * x.strides[3], channels * size)
+                copy(to + j * pixel, origin + j * x.strides[3], pixel)
         else:
-            for j in range(end - begin):
-                for c in range(channels):
-                    put(x, to + (j * channels + c) * size, fetch(x, origin + j * x.strides[3] + c * x.strides[1]))
+            for c in range(channels):
+                for j in range(end - begin):
+                    put(x, to + j * pixel + c * size, fetch(x, origin + j * x.strides[3] + c * x.strides[1]))

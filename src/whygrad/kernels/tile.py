@@ -22,10 +22,11 @@ from whygrad.kernels.vectors import Real
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 
 #: Addresses are in bytes, strides in numbers. ``start``: 0 to store, 1 to add to what C holds, 2 to add the row at
-#: ``bias`` first. ``relu``: 1 to store max(sum, 0).
+#: ``bias`` first. ``relu``: 1 to store max(sum, 0). ``mask``: 1 if rows of B narrower than a vector end with the
+#: last column, 0 if they go on to a whole vector.
 ARGUMENTS = (
     *("rows", "columns", "a", "a_r", "a_k", "a_b", "b", "b_k", "b_b"),
-    *("c", "c_r", "batch", "depth", "start", "bias", "relu"),
+    *("c", "c_r", "batch", "depth", "start", "bias", "relu", "mask"),
 )
 
 
@@ -69,20 +70,29 @@ class _Emitter:
     def emit(self) -> None:
         b, real = self.builder, self.real
         done = b.append_basic_block("done")
-        narrow = b.icmp_signed("<=", self.given["columns"], self.count(real.lanes))
-        choice = b.add(b.mul(self.given["rows"], self.count(2)), b.select(narrow, self.count(1), self.count(0)))
-        switch = b.switch(choice, done)
+        columns = self.given["columns"]
+        narrow = b.icmp_signed("<=", columns, self.count(real.lanes))
+        partial = b.and_(
+            b.icmp_signed("<", columns, self.count(real.lanes)),
+            b.icmp_signed("==", self.given["mask"], self.count(1)),
+        )
+        kind = b.select(partial, self.count(2), b.zext(narrow, I64))
+        switch = b.switch(b.add(b.mul(self.given["rows"], self.count(3)), kind), done)
         for rows in range(1, real.rows + 1):
-            for vectors in (1, real.vectors):
+            for kind, vectors in enumerate((real.vectors, 1, 1)):
                 block = b.append_basic_block(f"tile{rows}x{vectors}")
-                switch.add_case(self.count(2 * rows + (vectors == 1)), block)
+                switch.add_case(self.count(3 * rows + kind), block)
                 b.position_at_end(block)
-                self.finish(self.products(rows, vectors), done)
+                guards = [self.lanes_below(0) if kind == 2 else None] * vectors
+                self.finish(self.products(rows, guards), done)
         b.position_at_end(done)
 
-    def products(self, rows: int, vectors: int) -> list[list[Any]]:
-        """Emit the two loops, over the batch and over the depth, and return the rows x vectors sums."""
-        b, given = self.builder, self.given
+    def products(self, rows: int, guards: list[Any]) -> list[list[Any]]:
+        """Emit the two loops, over the batch and over the depth, and return the rows x vectors sums.
+
+        There is a guard for each vector of B: the mask of the lanes that may be read, or None for all.
+        """
+        b, given, vectors = self.builder, self.given, len(guards)
         before, over_batch = b.block, b.append_basic_block("batch")
         over_depth, after_depth = b.append_basic_block("depth"), b.append_basic_block("next")
         end = b.append_basic_block("sums")
@@ -102,7 +112,7 @@ class _Emitter:
         sums = [[b.phi(self.vector) for _ in range(vectors)] for _ in range(rows)]
         row_of_b = self.offset(w, b.mul(k, given["b_k"]))
         column_of_a = self.offset(a, b.mul(k, given["a_k"]))
-        seen = [self.load(self.offset(row_of_b, self.count(v * self.real.lanes))) for v in range(vectors)]
+        seen = [self.load(self.offset(row_of_b, self.count(v * self.real.lanes)), g) for v, g in enumerate(guards)]
         added = []
         for r in range(rows):
             number = self.broadcast(self.offset(column_of_a, b.mul(self.count(r), given["a_r"])))

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from whygrad.kernels.blocks import block, tile_columns, tile_rows
+from whygrad.kernels.blocks import block, panel_width, tile_lanes, tile_rows
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
-from whygrad.kernels.memory import clear, copy, fetch, put, release, scratch
-from whygrad.kernels.padding import pad_rows
+from whygrad.kernels.memory import clear, fetch, put, release, scratch
+from whygrad.kernels.padding import padded
 from whygrad.kernels.threads import fork, workers
 
 #: Bytes of scratch space for the images and dy of one round, which stay in the second-level cache.
@@ -27,16 +27,18 @@ SMALL = 60_000
 def weight_gradient(x, dy, dw, db, where, with_bias):
     """Write dw (F, C, R, S) and, with ``with_bias``, db (F,); ``where`` is (t_v, t_h, d_v, d_h, top, left)."""
     filters, channels, height, width = dw.shape
-    columns = tile_columns(dw)
-    panels = (filters + columns - 1) // columns
-    own = panels * height * width * channels * columns
+    lanes = panel_width(dw, filters)
+    lines = (filters + lanes - 1) // lanes * height * width
     small = dy.size * channels * height * width <= SMALL
     tasks = 1 if small else max(1, min(workers(), dy.shape[0] * dy.shape[2]))
-    room, start = scratch(tasks * own, dw)
+    room, start = scratch(tasks * lines * channels * lanes, dw)
     sums = np.zeros((tasks, filters))
     fork(_sum_up, tasks, (x, dy, dw, start, sums, where, with_bias, tasks))
-    adding = 1 if small else min(panels * height * width, 4 * workers())
-    fork(_add_tasks, adding, (dw, start, tasks, adding))
+    if small:
+        for line in range(lines):
+            _add_tasks(line, dw, start, tasks)
+    else:
+        fork(_add_tasks, lines, (dw, start, tasks))
     if with_bias:
         for f in range(filters):
             total = 0.0
@@ -51,43 +53,35 @@ def _sum_up(task, x, dy, dw, own, sums, where, with_bias, tasks):
     """Add up what one task's share of the output rows contributes to the task's own gradient."""
     filters, channels, height, width = dw.shape
     step, across, dilation, apart, top, left = where
-    size, columns = dw.itemsize, tile_columns(dw)
-    panels = (filters + columns - 1) // columns
-    own += task * panels * height * width * channels * columns * size
-    clear(own, panels * height * width * channels * columns * size)
-    count, out_high, out_wide = dy.shape[0], dy.shape[2], dy.shape[3]
-    first, last = count * out_high * task // tasks, count * out_high * (task + 1) // tasks
-    span = (height - 1) * dilation + 1
-    row = (out_wide - 1) * across + (width - 1) * apart + 1
-    line = max(1, (row * channels * step + panels * out_wide * columns) * size)
-    most_rows = max(1, min(out_high, (ROUND - (span - 1) * row * channels * size) // line))
-    whole = ((out_high - 1) * step + span) * row * channels * size + out_high * panels * out_wide * columns * size
-    most_images = max(1, ROUND // max(1, whole))
+    size, lanes, out_high, out_wide = dw.itemsize, panel_width(dw, filters), dy.shape[2], dy.shape[3]
+    panels = (filters + lanes - 1) // lanes
+    one = height * width * channels * lanes * size
+    own += task * panels * one
+    clear(own, panels * one)
+    first, last = dy.shape[0] * out_high * task // tasks, dy.shape[0] * out_high * (task + 1) // tasks
+    span, row = (height - 1) * dilation + 1, (out_wide - 1) * across + (width - 1) * apart + 1
+    most_images, most_rows = _round_size(dw, out_high, out_wide, panels * lanes, (step, span, row * channels))
     seen = (most_rows - 1) * step + span
     room_x, start_x = scratch(most_images * seen * row * channels, dw)
-    room_dy, start_dy = scratch(most_images * panels * most_rows * out_wide * columns, dw)
+    room_dy, start_dy = scratch(most_images * panels * most_rows * out_wide * lanes, dw)
     at = first
     while at < last:
         n, i = at // out_high, at % out_high
         rows = min(most_rows, out_high - i, last - at)
         images = max(1, min(most_images, (last - at) // out_high)) if i == 0 and rows == out_high else 1
         seen = (rows - 1) * step + span
-        for m in range(images):
-            to = start_x + m * seen * row * channels * size
-            pad_rows(x, n + m, 0, channels, i * step - top, seen, left, row, to)
+        a, image, line = padded(x, n, images, i * step - top, seen, left, row, start_x)
+        if with_bias:
+            _add_rows(dy, n, images, i, rows, sums[task])
         for p in range(panels):
-            here = start_dy + p * images * rows * out_wide * columns * size
-            for m in range(images):
-                to = here + m * rows * out_wide * columns * size
-                _pack_cotangent(dy, n + m, i, rows, p, to, sums[task], with_bias)
+            here = start_dy + p * most_images * most_rows * out_wide * lanes * size
+            given = _cotangent_panel(dy, n, images, i, rows, p, lanes, here)
             _tiles(
-                dw,
-                own + p * height * width * channels * columns * size,
-                min(columns, filters - p * columns),
-                (start_x, seen * row * channels, step * row * channels, across * channels),
-                here,
+                (dw, own + p * one, min(lanes, filters - p * lanes), lanes),
+                (a, image, step * line, across * channels),
+                given,
                 (images, rows, out_wide),
-                (dilation * row * channels, apart * channels),
+                (dilation * line, apart * channels),
             )
         at += images * rows
     release(room_x)
@@ -95,16 +89,52 @@ def _sum_up(task, x, dy, dw, own, sums, where, with_bias, tasks):
 
 
 @part
-def _tiles(dw, target, lanes, seen, dy, extent, taps):
+def _round_size(dw, high, wide, lanes, seen):
+    """Return how many images and rows of dy a round takes, so that both fit the second-level cache."""
+    step, span, line = seen
+    of_row = max(1, (line * step + lanes * wide) * dw.itemsize)
+    rows = max(1, min(high, (ROUND - (span - 1) * line * dw.itemsize) // of_row))
+    whole = (((high - 1) * step + span) * line + high * lanes * wide) * dw.itemsize
+    return max(1, ROUND // max(1, whole)), rows
+
+
+@part
+def _cotangent_panel(dy, n, images, i, rows, p, lanes, room):
+    """Return (address, image pitch, row pitch, pixel pitch, mask) of some filters of dy.
+
+    They are read in dy itself if a pixel's filters lie side by side and fill vectors, or end within one, whose rest
+    the mask then leaves unread; else they are copied to ``room``, filled up with zeros.
+    """
+    size, wide = dy.itemsize, dy.shape[3]
+    present = min(lanes, dy.shape[1] - p * lanes)
+    origin = dy.ctypes.data + n * dy.strides[0] + p * lanes * dy.strides[1] + i * dy.strides[2]
+    if (dy.shape[1] == 1 or dy.strides[1] == size) and (present % tile_lanes(dy) == 0 or present < tile_lanes(dy)):
+        return origin, dy.strides[0] // size, dy.strides[2] // size, dy.strides[3] // size, 1
+    clear(room, images * rows * wide * lanes * size)
+    for m in range(images):
+        for v in range(rows):
+            line = origin + m * dy.strides[0] + v * dy.strides[2]
+            to = room + (m * rows + v) * wide * lanes * size
+            for f in range(present):
+                for j in range(wide):
+                    value = fetch(dy, line + j * dy.strides[3] + f * dy.strides[1])
+                    put(dy, to + (j * lanes + f) * size, value)
+    return room, rows * wide * lanes, wide * lanes, lanes, 0
+
+
+@part
+def _tiles(target, seen, given, extent, taps):
     """Add the products of one round to a panel of the task's gradient."""
+    dw, start, columns, lanes = target
     _, channels, height, width = dw.shape
     a, a_n, a_i, a_j = seen
+    b, b_n, b_i, b_j, mask = given
     images, rows, wide = extent
-    columns, size, most = tile_columns(dw), dw.itemsize, tile_rows(dw)
-    # The sum runs over (n, i, j): the longest axis is the depth of a block, the next one its batch.
-    outer, a_o, b_o = images, a_n, rows * wide * columns
-    batch, a_b, b_b = rows, a_i, wide * columns
-    depth, a_k, b_k = wide, a_j, columns
+    size, most = dw.itemsize, tile_rows(dw)
+    # The sum runs over (n, i, j): a long axis is the depth of a block, another one its batch.
+    outer, a_o, b_o = images, a_n, b_n
+    batch, a_b, b_b = rows, a_i, b_i
+    depth, a_k, b_k = wide, a_j, b_j
     if depth < 4 and batch > depth:
         batch, a_b, b_b, depth, a_k, b_k = depth, a_k, b_k, batch, a_b, b_b
     if depth < 4 and outer > depth:
@@ -117,7 +147,7 @@ def _tiles(dw, target, lanes, seen, dy, extent, taps):
     for r in range(height):
         for s in range(parts):
             here_a = a + (r * taps[0] + s * taps[1]) * size
-            here_c = target + (r * width + s) * channels * columns * size
+            here_c = start + (r * width + s) * channels * lanes * size
             for q in range(pieces):
                 m0 = long * q // pieces
                 count = long * (q + 1) // pieces - m0
@@ -125,66 +155,44 @@ def _tiles(dw, target, lanes, seen, dy, extent, taps):
                     block(
                         dw,
                         (
-                            count,
-                            lanes,
-                            here_a + (m0 + o * a_o) * size,
-                            1,
-                            a_k,
-                            a_b,
-                            dy + o * b_o * size,
-                            b_k,
-                            b_b,
-                            here_c + m0 * columns * size,
-                            columns,
-                            batch,
-                            depth,
-                            1,
-                            0,
-                            0,
+                            *(count, columns, here_a + (m0 + o * a_o) * size, 1, a_k, a_b),
+                            *(b + o * b_o * size, b_k, b_b, here_c + m0 * lanes * size, lanes),
+                            *(batch, depth, 1, 0, 0, mask),
                         ),
                     )
 
 
 @part
-def _pack_cotangent(dy, n, i0, rows, p, target, sums, with_bias):
-    """Copy rows of dy to (rows, J, lanes) for panel p, and add what they hold of each filter to its sum."""
-    size, columns, wide = dy.itemsize, tile_columns(dy), dy.shape[3]
-    present = min(columns, dy.shape[1] - p * columns)
-    if present < columns:
-        clear(target, rows * wide * columns * size)
-    line = np.empty(columns, dy.dtype)
-    for i in range(rows):
-        origin = dy.ctypes.data + n * dy.strides[0] + p * columns * dy.strides[1] + (i0 + i) * dy.strides[2]
-        to = target + i * wide * columns * size
-        for j in range(wide):
-            if dy.strides[1] == size and present == columns:
-                copy(to + j * columns * size, origin + j * dy.strides[3], columns * size)
-            else:
-                for lane in range(present):
-                    value = fetch(dy, origin + j * dy.strides[3] + lane * dy.strides[1])
-                    put(dy, to + (j * columns + lane) * size, value)
-        if with_bias:
+def _add_rows(dy, n, images, i, rows, sums):
+    """Add to each filter's sum what some rows of dy hold."""
+    line = np.empty(sums.size, dy.dtype)
+    size = dy.itemsize
+    for m in range(images):
+        for v in range(rows):
             line[:] = 0
-            for j in range(wide):
-                for lane in range(columns):
-                    line[lane] += fetch(dy, to + (j * columns + lane) * size)
-            for lane in range(present):
-                sums[p * columns + lane] += line[lane]
+            origin = dy.ctypes.data + (n + m) * dy.strides[0] + (i + v) * dy.strides[2]
+            for j in range(dy.shape[3]):
+                if dy.strides[1] == size:
+                    for f in range(line.size):
+                        line[f] += fetch(dy, origin + j * dy.strides[3] + f * size)
+                else:
+                    for f in range(line.size):
+                        line[f] += fetch(dy, origin + j * dy.strides[3] + f * dy.strides[1])
+            for f in range(line.size):
+                sums[f] += line[f]
 
 
 @part
-def _add_tasks(task, dw, own, tasks, adding):
-    """Write the sum of the tasks' gradients to a share of dw."""
+def _add_tasks(line, dw, own, tasks):
+    """Write the sum of the tasks' gradients at one tap of one panel to dw."""
     filters, channels, height, width = dw.shape
-    size, columns = dw.itemsize, tile_columns(dw)
-    panels = (filters + columns - 1) // columns
-    one = panels * height * width * channels * columns * size
-    for at in range(panels * height * width * task // adding, panels * height * width * (task + 1) // adding):
-        p, r, s = at // (height * width), at // width % height, at % width
-        for lane in range(min(columns, filters - p * columns)):
-            origin = own + (at * channels * columns + lane) * size
-            for c in range(channels):
-                total = fetch(dw, origin + c * columns * size)
-                for t in range(1, tasks):
-                    total += fetch(dw, origin + t * one + c * columns * size)
-                dw[p * columns + lane, c, r, s] = total
+    size, lanes = dw.itemsize, panel_width(dw, filters)
+    one = (filters + lanes - 1) // lanes * height * width * channels * lanes * size
+    p, r, s = line // (height * width), line // width % height, line % width
+    for lane in range(min(lanes, filters - p * lanes)):
+        origin = own + (line * channels * lanes + lane) * size
+        for c in range(channels):
+            total = fetch(dw, origin + c * lanes * size)
+            for t in range(1, tasks):
+                total += fetch(dw, origin + t * one + c * lanes * size)
+            dw[p * lanes + lane, c, r, s] = total
