@@ -8,9 +8,6 @@ can match it:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 
 class WhygradError(Exception):
     """Base of every error raised on purpose.
@@ -60,11 +57,17 @@ class FileError(WhygradError):
     """A file or directory that is missing, damaged or cannot be written."""
 
 
-@contextmanager
-def inside(name: str) -> Iterator[None]:
-    """Add the name of the enclosing layer to errors that pass through."""
-    try:
-        yield
-    except WhygradError as error:
-        error.path.insert(0, name)
-        raise
+class inside:  # noqa: N801  (read as a word: with inside("conv1"): ...)
+    """Add the name of the enclosing layer to errors that pass through this block."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, WhygradError):
+            error.path.insert(0, self.name)

@@ -56,10 +56,7 @@ class Workspace:
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """Return an array of undefined content, in memory that nobody uses."""
-        needed = prod(shape) * dtype.itemsize
-        if needed < _SMALL:
-            return np.empty(shape, dtype)
-        size = _round_up(needed)
+        size = _round_up(prod(shape) * dtype.itemsize)
         pieces = self._pieces.setdefault(size, [])
         for piece in pieces:
             if sys.getrefcount(piece) == 3:  # held by the list, by this loop and by the call: no array lies in it
@@ -79,4 +76,6 @@ def _round_up(size: int) -> int:
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
     """Return an array of undefined content, from the active workspace if there is one."""
     workspace = _active.get()
-    return np.empty(shape, dtype) if workspace is None else workspace.empty(shape, dtype)
+    if workspace is None or prod(shape) * dtype.itemsize < _SMALL:
+        return np.empty(shape, dtype)
+    return workspace.empty(shape, dtype)

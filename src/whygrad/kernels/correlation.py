@@ -14,12 +14,10 @@ from whygrad.kernels.blocks import block, panel_width, tile_rows
 from whygrad.kernels.compiler import ints, kernel, part, reads, writes
 from whygrad.kernels.memory import clear, put, release, scratch
 from whygrad.kernels.padding import padded
-from whygrad.kernels.threads import fork, workers
+from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
 
 #: Bytes of scratch space for the images of a task: they stay in the second-level cache beside a panel.
 IMAGES = 192 * 1024
-#: Products below which a second thread costs more than it saves.
-SMALL = 60_000
 _EVERYWHERE = (0, 0, 0, 1)  # no row of taps is left out
 
 
@@ -36,7 +34,7 @@ def correlate(x, w, b, y, where, flags):
     room, start = scratch(panels * height * width * channels * lanes, w)
     images, rows = _task_size(x, w, y, where)
     tasks = (y.shape[0] + images - 1) // images * ((y.shape[2] + rows - 1) // rows)
-    if y.size * channels * height * width > SMALL:
+    if y.size * channels * height * width > SMALL_PRODUCTS:
         fork(_pack_panels, panels * height, (w, start))
         fork(_correlate_rows, tasks, (x, w, b, y, where, flags, start, images, rows))
     else:

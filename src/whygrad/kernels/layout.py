@@ -10,19 +10,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from whygrad.kernels.threads import get_num_threads
+from whygrad.kernels.threads import SMALL_PASS, get_num_threads
 from whygrad.typing import Array, Shape
 from whygrad.workspace import empty
 
 Order = Literal["rows", "channels last"]
 
-#: Numbers below which a second thread costs more than it saves.
-SMALL = 1 << 14
-
 
 def tasks_for(count: int) -> int:
     """Return how many tasks an element-wise pass over ``count`` numbers is worth."""
-    return 1 if count < SMALL else get_num_threads()
+    return 1 if count < SMALL_PASS else get_num_threads()
 
 
 def order_of(x: Array) -> Order:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from whygrad.kernels.blocks import block, tile_columns, tile_rows
 from whygrad.kernels.compiler import INT, kernel, part, reads, writes
 from whygrad.kernels.memory import clear, copy, fetch, put, release, scratch
-from whygrad.kernels.threads import fork, workers
+from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
 
 #: Depth of the piece of B that is copied at a time.
 DEPTH = 256
-#: Products below which a second thread costs more than it saves.
-SMALL = 60_000
 
 
 @kernel(reads(2), reads(2), reads(1), writes(2, dense=True), INT)
@@ -23,7 +21,7 @@ def multiply(a, b, bias, c, with_bias):
     rows, columns = c.shape
     panels = (columns + tile_columns(c) - 1) // tile_columns(c)
     blocks = 1
-    if rows * columns * a.shape[1] > SMALL:
+    if rows * columns * a.shape[1] > SMALL_PRODUCTS:
         while panels * blocks < 4 * workers() and rows > 2 * tile_rows(c) * blocks:
             blocks *= 2
         fork(_multiply_panel, panels * blocks, (a, b, bias, c, with_bias, blocks))

@@ -31,6 +31,10 @@ _workers = ctypes.c_int64(0)  # 0: not asked for yet
 _runner: Any = None
 _MOST = 1024
 
+#: Multiplications, and passes over single numbers, below which a second thread costs more than it saves.
+SMALL_PRODUCTS = 500_000
+SMALL_PASS = 1 << 16
+
 
 def get_num_threads() -> int:
     """Return how many threads kernels use: all cores unless WHYGRAD_NUM_THREADS or ``set_num_threads`` say else."""

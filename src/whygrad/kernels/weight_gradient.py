@@ -15,12 +15,10 @@ from whygrad.kernels.blocks import block, panel_width, tile_lanes, tile_rows
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
 from whygrad.kernels.memory import clear, fetch, put, release, scratch
 from whygrad.kernels.padding import padded
-from whygrad.kernels.threads import fork, workers
+from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
 
 #: Bytes of scratch space for the images and dy of one round, which stay in the second-level cache.
 ROUND = 384 * 1024
-#: Products below which a second thread costs more than it saves.
-SMALL = 60_000
 
 
 @kernel(reads(4), reads(4), writes(4), writes(1), ints(6), INT)
@@ -29,7 +27,7 @@ def weight_gradient(x, dy, dw, db, where, with_bias):
     filters, channels, height, width = dw.shape
     lanes = panel_width(dw, filters)
     lines = (filters + lanes - 1) // lanes * height * width
-    small = dy.size * channels * height * width <= SMALL
+    small = dy.size * channels * height * width <= SMALL_PRODUCTS
     tasks = 1 if small else max(1, min(workers(), dy.shape[0] * dy.shape[2]))
     room, start = scratch(tasks * lines * channels * lanes, dw)
     sums = np.zeros((tasks, filters))
