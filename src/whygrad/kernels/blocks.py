@@ -27,17 +27,18 @@ def _block64(rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth,
     TILE64((rows, columns, a, a_r, a_k, a_b, b, b_k, b_b, c, c_r, batch, depth, start, bias, relu, mask))
 
 
-_linked: dict[str, Any] = {}
+#: The compiled blocks by float type.
+linked: dict[str, Any] = {}
 
 
 def link(name: str) -> None:
     """Make ``block`` for the float type ``name`` available to compiled code."""
-    if name not in _linked:
+    if name not in linked:
         function = _block32 if name == "float32" else _block64
-        _linked[name] = compiled(
+        linked[name] = compiled(
             f"blocks.{name}", lambda cache: numba.cfunc(SIGNATURE, nopython=True, cache=cache)(function)
         )
-        llvmlite.binding.add_symbol(_symbol(name), _linked[name].address)
+        llvmlite.binding.add_symbol(_symbol(name), linked[name].address)
 
 
 def _symbol(name: str) -> str:

@@ -1,0 +1,123 @@
+"""Compiled convolutions and matrix products against their definitions, on sizes with every kind of remainder."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.ops.shared import ORDERS, lay_out
+from whygrad import engines
+from whygrad.ops import conv2d, conv_transpose2d, linear
+
+
+def passes(function, inputs, dy):
+    """Return the value and all gradients."""
+    y, pullback = function(*inputs)
+    return [y, *(g for g in pullback(dy.reshape(y.shape)) if g is not None)]
+
+
+def assert_twins_agree(function, shapes, seed, order, terms):
+    """Compare the engines: float64 to 1e-12 of the largest entry, float32 within the bound of each summation."""
+    rng = np.random.default_rng(seed)
+    exact = [rng.normal(size=shape) for shape in shapes]
+    with engines.engine("definition"):
+        dy = rng.normal(size=function(*exact)[0].shape)
+        wanted = passes(function, [lay_out(a, order) for a in exact], lay_out(dy, order))
+        # Σ|a·b| of every sum, by which its rounding errors are bounded: n terms make at most n·ε·Σ|a·b|.
+        single = [a.astype(np.float32) for a in (*exact, dy)]
+        wide = [a.astype(np.float64) for a in single]
+        right = passes(function, wide[:-1], wide[-1])
+        sizes = passes(function, [np.abs(a) for a in wide[:-1]], np.abs(wide[-1]))
+    got = passes(function, [lay_out(a, order) for a in exact], lay_out(dy, order))
+    for result, reference in zip(got, wanted, strict=True):
+        assert result.shape == reference.shape
+        scale = np.abs(reference).max(initial=0)
+        np.testing.assert_allclose(result, reference, rtol=0, atol=1e-12 * max(1, scale))
+    got = passes(function, [lay_out(a, order) for a in single[:-1]], lay_out(single[-1], order))
+    for result, reference, size in zip(got, right, sizes, strict=True):
+        assert result.dtype == np.float32
+        bound = (terms + 2) * np.finfo(np.float32).eps * size
+        assert (np.abs(result - reference) <= bound).all()
+
+
+@st.composite
+def convolutions(draw):
+    """Draw shapes and options: channels and widths around the sizes of vectors and tiles, every option."""
+    kind = draw(st.sampled_from(["dense", "dense", "grouped", "depthwise", "one channel"]))
+    channels, filters, groups = draw(st.integers(1, 40)), draw(st.integers(1, 70)), 1
+    if kind == "grouped":
+        groups = draw(st.integers(2, 3))
+        channels, filters = groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 18))
+    elif kind == "depthwise":
+        channels = filters = groups = draw(st.integers(2, 40))
+    elif kind == "one channel":
+        channels = filters = 1
+    kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    options = {
+        "stride": (draw(st.integers(1, 3)), draw(st.integers(1, 3))),
+        "dilation": (draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from([1, 1, 2, 3]))),
+        "padding": tuple(draw(st.integers(0, 3)) for _ in range(4)),
+        "groups": groups,
+    }
+    size = tuple(d * (k - 1) + draw(st.integers(1, 18)) for k, d in zip(kernel, options["dilation"], strict=True))
+    return draw(st.integers(0, 5)), channels, filters, kernel, size, options
+
+
+@settings(max_examples=150)
+@given(convolutions(), st.sampled_from(ORDERS), st.integers(0, 2**32 - 1), st.booleans())
+def test_conv2d(call, order, seed, with_bias):
+    batch, channels, filters, kernel, size, options = call
+    shapes = [(batch, channels, *size), (filters, channels // options["groups"], *kernel)]
+    shapes += [(filters,)] * with_bias
+    terms = max(batch * size[0] * size[1], np.prod(kernel) * max(channels, filters)) * 9
+    assert_twins_agree(partial(conv2d, **options), shapes, seed, order, terms)
+
+
+@settings(max_examples=80)
+@given(convolutions(), st.sampled_from(ORDERS), st.integers(0, 2**32 - 1), st.booleans())
+def test_conv_transpose2d(call, order, seed, with_bias):
+    batch, channels, filters, kernel, size, options = call
+    options = options | {"padding": 0}
+    shapes = [(batch, channels, *size), (channels, filters // options["groups"], *kernel)]
+    shapes += [(filters,)] * with_bias
+    terms = max(batch * size[0] * size[1], np.prod(kernel) * max(channels, filters)) * 9
+    assert_twins_agree(partial(conv_transpose2d, **options), shapes, seed, order, terms)
+
+
+@settings(max_examples=80)
+@given(
+    st.integers(0, 70),
+    st.integers(1, 600),
+    st.integers(1, 130),
+    st.sampled_from(ORDERS),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_linear(samples, features, outputs, order, seed, with_bias):
+    shapes = [(samples, features), (outputs, features)] + [(outputs,)] * with_bias
+    assert_twins_agree(linear, shapes, seed, order, max(samples, features, outputs))
+
+
+@pytest.mark.parametrize("samples", [1, 2, 64])
+@pytest.mark.parametrize("order", ["C", "channels last"])
+def test_convolutions_large_enough_for_several_tasks(samples, order):
+    shapes = [(samples, 24, 40 if samples < 64 else 13, 21), (40, 24, 3, 3), (40,)]
+    assert_twins_agree(partial(conv2d, padding="same"), shapes, 0, order, 64 * 13 * 21 * 24)
+    assert_twins_agree(partial(conv2d, padding=1, stride=2), shapes, 1, order, 64 * 13 * 21 * 24)
+
+
+def test_one_output_position_per_image():
+    assert_twins_agree(conv2d, [(33, 5, 4, 4), (37, 5, 4, 4), (37,)], 0, "C", 33 * 80)
+    assert_twins_agree(conv2d, [(7, 35, 1, 1), (20, 35, 1, 1), (20,)], 1, "C", 35)
+
+
+def test_same_bits_from_call_to_call():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(16, 8, 30, 30)).astype(np.float32), rng.normal(size=(20, 8, 3, 3)).astype(np.float32)
+    dy = rng.normal(size=(16, 20, 28, 28)).astype(np.float32)
+    first = passes(conv2d, [x, w], dy)
+    for _ in range(5):
+        for a, b in zip(first, passes(conv2d, [x, w], dy), strict=True):
+            assert np.array_equal(a, b)
