@@ -9,11 +9,18 @@ import whygrad.layers
 import whygrad.ops
 from tests.ops.shared import ORDERS, lay_out
 from whygrad.checking import compare_pullback
+from whygrad.engines import engine
 from whygrad.errors import DataError, OptionError
 from whygrad.ops import OPERATIONS, operation
 
 CASES = [(name, i) for name, op in OPERATIONS.items() for i in range(len(op.samples(np.random.default_rng(0))))]
 RIGHT = 1e-7  # largest relative error of a right gradient in float64
+
+
+@pytest.fixture(params=["definition", "compiled"], autouse=True)
+def _each_engine(request):
+    with engine(request.param):
+        yield
 
 
 def sample_of(name, i, seed=0):
