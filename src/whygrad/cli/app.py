@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -17,6 +18,7 @@ from whygrad.cli.evaluate import evaluate
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
+from whygrad.cli.warmup import warmup
 from whygrad.errors import OptionError, WhygradError
 from whygrad.version import __version__
 
@@ -38,6 +40,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
+app.command()(warmup)
 
 
 def _version(wanted: bool) -> None:
@@ -68,7 +71,18 @@ def main(arguments: list[str] | None = None) -> None:
             setattr(sys, name, nowhere)
         elif isinstance(stream, io.TextIOWrapper):  # what a terminal's alphabet lacks is shown as a question mark
             stream.reconfigure(errors="replace")
+    _announce_on_terminals()
     sys.exit(_run(arguments))
+
+
+def _announce_on_terminals() -> None:
+    """Show what the package logs, such as that it compiles kernels, where somebody is looking."""
+    log = logging.getLogger("whygrad")
+    looking = sys.stderr.isatty()
+    handler = logging.StreamHandler() if looking else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("whygrad: %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
 
 
 def _run(arguments: list[str] | None) -> int:  # noqa: PLR0911 - one for each way to end

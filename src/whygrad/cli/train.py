@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
-from whygrad.checking import TOLERANCE, compare_sample
+from whygrad.checking import TOLERANCE, Comparison, compare_sample
 from whygrad.cli import console
+from whygrad.cli.compiling import compile_for
 from whygrad.data import DATASETS
 from whygrad.errors import GradientError, OptionError
 from whygrad.layers import count
 from whygrad.models import MODELS
-from whygrad.training import Evaluation, Experiment, Recipe, Run, Step
+from whygrad.training import Evaluation, Experiment, Recipe, Run, Step, evaluate, fit
 from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, prepare
 
 _DEFAULT = Recipe()
@@ -106,12 +107,35 @@ def _train_and_report(
     run: Run, experiment: Experiment, shown: Console, started: float, *, check: bool
 ) -> dict[str, Any]:
     _introduce(run, experiment, shown)
+    compile_for(lambda: _rehearse(run, experiment, check=check))
     if check:
         _check_sample(run, experiment, shown)
     _train(run, experiment)
     summary, result = run.finish(experiment, time.perf_counter() - started)
     _report(run, experiment, summary, result, shown)
     return summary
+
+
+def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
+    """Go once through all that a training computes."""
+    recipe, data, rng = run.recipe, experiment.train, np.random.default_rng(0)
+    params = experiment.model.init(rng)
+    next(
+        fit(
+            experiment.model,
+            params,
+            data.images,
+            data.labels,
+            optimizer=experiment.optimizer,
+            rng=rng,
+            loss=experiment.loss,
+            batch_size=recipe.batch_size,
+            clip=experiment.clip,
+        )
+    )
+    evaluate(experiment.model, params, experiment.test.images, experiment.test.labels, loss=experiment.loss)
+    if check:
+        _compare_sample(run, experiment)
 
 
 def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
@@ -127,17 +151,15 @@ def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
     )
 
 
+def _compare_sample(run: Run, experiment: Experiment) -> list[Comparison]:
+    data, seed = experiment.train, run.recipe.seed
+    params = experiment.model.init(np.random.default_rng(seed))
+    images, labels = data.images[:_SAMPLE], data.labels[:_SAMPLE]
+    return compare_sample(experiment.model, params, images, labels, seed=seed, loss=experiment.loss)
+
+
 def _check_sample(run: Run, experiment: Experiment, shown: Console) -> None:
-    data = experiment.train
-    params = experiment.model.init(np.random.default_rng(run.recipe.seed))
-    rows = compare_sample(
-        experiment.model,
-        params,
-        data.images[:_SAMPLE],
-        data.labels[:_SAMPLE],
-        seed=run.recipe.seed,
-        loss=experiment.loss,
-    )
+    rows = _compare_sample(run, experiment)
     worst = max(rows, key=lambda row: row.relative_error)
     if worst.relative_error > TOLERANCE:
         where = f"gradient of {worst.name}{list(worst.worst)}"

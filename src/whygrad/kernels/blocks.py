@@ -10,7 +10,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from whygrad.kernels.compiler import compiled, intrinsic, part
+from whygrad.kernels.cache import compiled
+from whygrad.kernels.compiler import intrinsic, part
 from whygrad.kernels.tile import ARGUMENTS, tile_intrinsic
 from whygrad.kernels.vectors import real
 
@@ -36,7 +37,7 @@ def link(name: str) -> None:
     if name not in linked:
         function = _block32 if name == "float32" else _block64
         linked[name] = compiled(
-            f"blocks.{name}", lambda cache: numba.cfunc(SIGNATURE, nopython=True, cache=cache)(function)
+            "blocks.block", name, lambda cache: numba.cfunc(SIGNATURE, nopython=True, cache=cache)(function)
         )
         llvmlite.binding.add_symbol(_symbol(name), linked[name].address)
 

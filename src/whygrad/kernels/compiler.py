@@ -11,26 +11,18 @@ the memory order of the arrays it is given:
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
-import shutil
-import tempfile
 import threading
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import numba
 import numpy as np
-import platformdirs
 from numba import extending, types
 
+from whygrad.kernels.cache import compiled
+
 intrinsic: Any = extending.intrinsic  #: a function that writes its own machine-independent instructions
-LOG = logging.getLogger("whygrad")
 #: The type of an argument in Numba, or what gives it for a float type.
 Kind: TypeAlias = Any
 
@@ -83,23 +75,24 @@ def _options(reorder: bool) -> dict[str, Any]:
 class Kernel(dict[np.dtype[Any], Any]):
     """The compiled forms of one function by float type; a missing one is loaded or compiled when asked for."""
 
-    all: ClassVar[list[Kernel]] = []  #: every kernel there is, in the order of definition
+    all: ClassVar[dict[str, Kernel]] = {}  #: every kernel there is by name, in the order of definition
 
     def __init__(self, function: Callable[..., Any], kinds: tuple[Kind, ...], reorder: bool) -> None:
         super().__init__()
         self.function, self.kinds, self.reorder = function, kinds, reorder
         self.__doc__ = function.__doc__
-        Kernel.all.append(self)
-
-    @property
-    def name(self) -> str:
-        """The function's name with its file's: "conv2d.forward"."""
-        return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        others = sum(other.function is function for other in Kernel.all.values())
+        self.name = f"{name}-{others + 1}" if others else name  #: "conv2d.forward", its file's and its own
+        Kernel.all[self.name] = self
 
     def __missing__(self, dtype: np.dtype[Any]) -> Any:
         with _LOCK:
+            if _recorded is not None:
+                _recorded.append((self, dtype))
+                return _do_nothing
             if dtype not in self:
-                self[dtype] = self._compile(np.dtype(dtype).name)
+                self[dtype] = self._compile(dtype.name)
             return self[dtype]
 
     def _compile(self, real: str) -> Any:
@@ -109,7 +102,7 @@ class Kernel(dict[np.dtype[Any], Any]):
         blocks.link(real)
         real_type = getattr(types, real)
         signature = tuple(k if isinstance(k, types.Type) else k(real_type) for k in self.kinds)
-        return compiled(self.name, lambda cache: _dispatcher(self.function, signature, self.reorder, cache))
+        return compiled(self.name, real, lambda cache: _dispatcher(self.function, signature, self.reorder, cache))
 
 
 def _dispatcher(function: Callable[..., Any], signature: Any, reorder: bool, cache: bool) -> Any:
@@ -120,92 +113,21 @@ def _dispatcher(function: Callable[..., Any], signature: Any, reorder: bool, cac
 
 
 _LOCK = threading.RLock()
-_listeners: list[Callable[[str, float], None]] = []
-_announced = False
+_recorded: list[tuple[Kernel, np.dtype[Any]]] | None = None
+
+
+def _do_nothing(*_arguments: Any) -> float:
+    return 1.0
 
 
 @contextmanager
-def listening(listener: Callable[[str, float], None]) -> Iterator[None]:
-    """Tell ``listener`` the name and the seconds of each kernel that is compiled or loaded meanwhile."""
-    _listeners.append(listener)
+def recording() -> Iterator[list[tuple[Kernel, np.dtype[Any]]]]:
+    """List the kernels that are missing meanwhile instead of running them; what they write stays undefined."""
+    global _recorded
+    with _LOCK:
+        recorded: list[tuple[Kernel, np.dtype[Any]]] = []
+        _recorded = recorded
     try:
-        yield
+        yield recorded
     finally:
-        _listeners.remove(listener)
-
-
-def compiled(name: str, make: Callable[[bool], Any]) -> Any:
-    """Return ``make(cache)``, a compiled object, from the cache where that works and afresh where it does not."""
-    began = time.perf_counter()
-    with _caching() as cache:
-        if cache:
-            try:
-                made = make(True)
-            except OSError as error:
-                _warn(f"cannot keep compiled kernels ({error}): they are compiled anew in every process")
-                made = make(False)
-        else:
-            made = make(False)
-    for listener in _listeners:
-        listener(name, time.perf_counter() - began)
-    return made
-
-
-@contextmanager
-def _caching() -> Iterator[bool]:
-    """Point Numba's cache at the project's own folder while a kernel is made; yield whether it can be written."""
-    folder = cache_folder()
-    if folder is None:
-        yield False
-        return
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-    try:
-        yield True
-    finally:
-        numba.config.CACHE_DIR = before
-
-
-_folder: Path | None = None
-_looked = False
-
-
-def cache_folder() -> Path | None:
-    """Return the folder of compiled kernels, made if need be; None where none can be written.
-
-    It is $WHYGRAD_CACHE_DIR, else the user's cache folder, and in it a folder named after the kernels' sources:
-    Numba itself compares a cached function with its own file alone, not with the files that it is built from.
-    """
-    global _folder, _looked
-    if not _looked:
-        _looked = True
-        root = Path(os.environ.get("WHYGRAD_CACHE_DIR") or platformdirs.user_cache_dir("whygrad", appauthor=False))
-        folder = root / f"kernels-{_fingerprint()}"
-        try:
-            new = not folder.exists()
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-            if new:
-                _remove_old(root, keep=folder)
-            _folder = folder
-        except OSError as error:
-            _warn(f"cannot keep compiled kernels in {root} ({error.strerror}): they are compiled in every process")
-    return _folder
-
-
-def _fingerprint() -> str:
-    digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _remove_old(root: Path, keep: Path, days: float = 14) -> None:
-    """Delete folders of kernels whose sources are no more, unless another installation used them lately."""
-    for folder in root.glob("kernels-*"):
-        if folder != keep and time.time() - folder.stat().st_mtime > days * 86400:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(f"whygrad: {text}; set WHYGRAD_CACHE_DIR to a folder that can be written", RuntimeWarning, 2)
+        _recorded = None

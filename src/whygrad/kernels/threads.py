@@ -18,7 +18,8 @@ from numba import types
 from numba.core import cgutils
 
 from whygrad.errors import OptionError
-from whygrad.kernels.compiler import compiled, intrinsic, part
+from whygrad.kernels.cache import compiled
+from whygrad.kernels.compiler import intrinsic, part
 from whygrad.validation import whole
 
 I64 = ir.IntType(64)
@@ -69,7 +70,7 @@ def link() -> None:
         get_num_threads()
         llvmlite.binding.add_symbol("whygrad_busy", ctypes.addressof(_busy))
         llvmlite.binding.add_symbol("whygrad_workers", ctypes.addressof(_workers))
-        _runner = compiled("threads.run", _compile_runner)
+        _runner = compiled("threads.run", "any", _compile_runner)
         llvmlite.binding.add_symbol("whygrad_run", _runner.address)
         if hasattr(os, "register_at_fork"):  # a forked child has none of the threads
             os.register_at_fork(after_in_child=lambda: setattr(_busy, "value", 1))

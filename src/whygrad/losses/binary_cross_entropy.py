@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import DataError
 from whygrad.losses.targets import Reduction, divisor, like
 from whygrad.ops.sigmoid import logistic
@@ -48,7 +49,10 @@ def binary_cross_entropy(logits: Array, target: Any, *, reduction: Reduction = "
         received = f"{t.min():g} to {t.max():g}"
         raise DataError(op, "targets from 0 to 1", received, "use 0 and 1, not -1 and 1 or class indices")
     by = divisor(op, reduction, z.size)
+    twin = engines.twin("binary_cross_entropy")
+    if twin:
+        return twin.forward(z, t, by)
     with np.errstate(over="ignore"):
         losses = np.where(z > 0, z * (1 - t), -z * t) + np.log1p(np.exp(-np.abs(z)))
-        loss = float(losses.sum() / by)
+        loss = float(losses.sum(dtype=np.float64) / by)
     return loss, (logistic(z) - t) / z.dtype.type(by)

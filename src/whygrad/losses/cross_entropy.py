@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import DataError, ShapeError
 from whygrad.losses.targets import Reduction, classes, divisor, is_classes, like
 from whygrad.ops.log_softmax import log_probabilities
@@ -61,17 +62,23 @@ def cross_entropy(
     weights = _weights(op, class_weights, z)
     if is_classes(target):
         index = classes(op, target, z.shape)
-        q = np.moveaxis(np.eye(z.shape[1], dtype=z.dtype)[index], -1, 1)
-        count = float(weights[index].sum())
+        count = float(index.size if class_weights is None else weights[index].sum())
     else:
         q = _probabilities(op, target, z)
         count = float(z.size // z.shape[1])
-    a = weights.reshape(-1, *[1] * (z.ndim - 2)) * ((1 - epsilon) * q + epsilon / z.shape[1])
-    log_p = log_probabilities(op, z, axis=1)
     by = divisor(op, reduction, count)
+    twin = engines.twin("cross_entropy")
+    if twin and is_classes(target):
+        return twin.of_classes(z, index, weights, epsilon, by)
+    if twin:
+        return twin.of_probabilities(z, q, weights, epsilon, by)
+    if is_classes(target):
+        q = np.moveaxis(np.eye(z.shape[1], dtype=z.dtype)[index], -1, 1)
+    a = weights.reshape(-1, *[1] * (z.ndim - 2)) * ((1 - epsilon) * q + epsilon / z.shape[1])
+    log_p = log_probabilities(z, axis=1)
     with np.errstate(over="ignore"):  # a loss beyond the largest number is infinite, its gradient is not
         terms = np.multiply(a, log_p, out=np.zeros_like(a), where=a > 0)  # 0·log 0 counts as 0
-        loss = float(-terms.sum() / by)
+        loss = float(-terms.sum(dtype=np.float64) / by)
     return loss, (np.exp(log_p) * a.sum(axis=1, keepdims=True) - a) / z.dtype.type(by)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.losses.targets import Reduction, divisor, like
 from whygrad.typing import Array
@@ -48,6 +49,9 @@ def half_squared_error(y: Array, target: Any, *, reduction: Reduction = "sum") -
         raise ShapeError(op, "predictions of shape (N, ...)", "()", "add a batch axis with y[None]")
     t = like(op, target, y)
     by = divisor(op, reduction, y.shape[0])
+    twin = engines.twin("half_squared_error")
+    if twin:
+        return twin.forward(y, t, by)
     with np.errstate(over="ignore"):  # a loss beyond the largest number is infinite
         difference = y - t
-        return float((difference * difference).sum() / (2 * by)), difference / y.dtype.type(by)
+        return float((difference * difference).sum(dtype=np.float64) / (2 * by)), difference / y.dtype.type(by)

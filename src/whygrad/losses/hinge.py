@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.losses.targets import Reduction, classes, divisor
 from whygrad.typing import Array
 from whygrad.validation import floats, number
@@ -43,12 +44,16 @@ def hinge(scores: Array, target: Any, *, reduction: Reduction = "mean", margin: 
     """
     (s,) = floats("hinge", scores=scores)
     margin = number("hinge", "margin", margin, 0.0, 1e30)
-    index = classes("hinge", target, s.shape)[:, None]
+    index = classes("hinge", target, s.shape)
     by = divisor("hinge", reduction, index.size)
+    twin = engines.twin("hinge")
+    if twin:
+        return twin.forward(s, index, margin, by)
+    index = index[:, None]
     with np.errstate(over="ignore"):
         excess = s - np.take_along_axis(s, index, axis=1) + s.dtype.type(margin)
         np.put_along_axis(excess, index, 0, axis=1)
-        loss = float(np.maximum(excess, 0).sum() / by)
+        loss = float(np.maximum(excess, 0).sum(dtype=np.float64) / by)
     gradient = (excess > 0).astype(s.dtype)
     np.put_along_axis(gradient, index, -gradient.sum(axis=1, keepdims=True), axis=1)
     return loss, gradient / s.dtype.type(by)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.losses.targets import Reduction, divisor, like
 from whygrad.typing import Array
 from whygrad.validation import floats
@@ -40,6 +41,9 @@ def mean_squared_error(y: Array, target: Any, *, reduction: Reduction = "mean") 
     (y,) = floats(op, y=y)
     t = like(op, target, y)
     by = divisor(op, reduction, y.size)
+    twin = engines.twin("mean_squared_error")
+    if twin:
+        return twin.forward(y, t, by)
     with np.errstate(over="ignore"):  # a loss beyond the largest number is infinite
         difference = y - t
-        return float((difference * difference).sum() / by), 2 * difference / y.dtype.type(by)
+        return float((difference * difference).sum(dtype=np.float64) / by), 2 * difference / y.dtype.type(by)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.typing import Array, Pullback, Shape
 from whygrad.validation import cotangent, floats, shape
 
@@ -45,10 +46,13 @@ def add(a: Array, b: Array) -> tuple[Array, Pullback]:
     """
     a, b = floats("add", a=a, b=b)
     shape("add", "b", b, a.shape, "make both branches end in one shape, for instance with a 1x1 convolution")
-    return a + b, partial(add_backward, Saved(a.shape, a.dtype))
+    twin = engines.twin("add")
+    y = twin.forward(a, b) if twin else a + b
+    return y, partial(add_backward, Saved(a.shape, a.dtype))
 
 
 def add_backward(saved: Saved, dy: Array) -> tuple[Array, Array]:
     """Give both branches all of dy, each its own copy: da = db = dy."""
     dy = cotangent("add", dy, saved.shape, saved.dtype)
-    return dy.copy(), dy.copy()
+    twin = engines.twin("add")
+    return twin.backward(dy) if twin else (dy.copy(), dy.copy())

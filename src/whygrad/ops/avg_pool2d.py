@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.ops.windows import Geometry, check_windows_see_image, fold, four_sides, geometry, pad, windows
+from whygrad import engines
+from whygrad.ops.windows import (
+    Geometry,
+    check_windows_see_image,
+    fold,
+    four_sides,
+    geometry,
+    pad,
+    remembered,
+    windows,
+)
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import cotangent, flag, floats, rank
 
@@ -64,15 +74,34 @@ def avg_pool2d(
     """
     (x,) = floats("avg_pool2d", x=x)
     rank("avg_pool2d", "x", x, "(N, C, H, W)")
-    stride = kernel_size if stride is None else stride
-    size, sides = (x.shape[2], x.shape[3]), four_sides("avg_pool2d", padding)
+    size = x.shape[2], x.shape[3]
+    where, counts = _geometry(size, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    entries = counts[x.dtype]
+    twin = engines.twin("avg_pool2d")
+    if twin:
+        y = twin.forward(x, entries, where)
+    else:
+        y = windows(pad(x, where.padding), where).sum(axis=(4, 5)) / entries
+    return y, partial(avg_pool2d_backward, Saved(entries, y.shape, where))
+
+
+@remembered
+def _geometry(
+    size: tuple[int, int],
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Sides,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> tuple[Geometry, dict[np.dtype[Any], Array]]:
+    """Return where the windows lie, and for each dtype how many entries each of them counts."""
+    stride, sides = kernel_size if stride is None else stride, four_sides("avg_pool2d", padding)
     count_include_pad = flag("avg_pool2d", "count_include_pad", count_include_pad)
     where = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=sides, ceil_mode=ceil_mode)
     check_windows_see_image("avg_pool2d", where)
     counted = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=sides).padded
-    entries = _count(where, counted if count_include_pad else None).astype(x.dtype)
-    y = windows(pad(x, where.padding), where).sum(axis=(4, 5)) / entries
-    return y, partial(avg_pool2d_backward, Saved(entries, y.shape, where))
+    entries = _count(where, counted if count_include_pad else None)
+    return where, {np.dtype(real): entries.astype(real) for real in (np.float32, np.float64)}
 
 
 def avg_pool2d_backward(saved: Saved, dy: Array) -> Array:
@@ -82,6 +111,9 @@ def avg_pool2d_backward(saved: Saved, dy: Array) -> Array:
     """
     entries, y_shape, where = saved
     dy = cotangent("avg_pool2d", dy, y_shape, entries.dtype)
+    twin = engines.twin("avg_pool2d")
+    if twin:
+        return twin.backward(entries, where, dy)
     share = (dy / entries)[..., None, None]
     return fold(np.broadcast_to(share, (*y_shape, *where.kernel)), where)
 

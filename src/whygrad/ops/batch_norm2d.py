@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import DataError
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, flag, floats, number, rank, shape
@@ -23,7 +24,8 @@ class BatchNorm(NamedTuple):
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    normalised: Array  #: x̂ (N, C, H, W)
+    x: Array
+    mean: Array  #: what was taken off x, (C,)
     scale: Array  #: 1/√(variance + eps), (C,)
     gamma: Array
     training: bool
@@ -96,22 +98,47 @@ def batch_norm2d(
         received = f"{running_var.min():g}"
         raise DataError(op, "a running_var that is not negative", received, "begin with ones, or repair the file")
 
-    mean, var = running_mean, running_var
     entries = x.shape[0] * x.shape[2] * x.shape[3]
-    if training and entries:
-        if entries == 1:
-            remedy = "use a larger batch or image, or training=False"
-            raise DataError(op, "at least 2 entries a channel in training", "1", remedy)
+    if training and entries == 1:
+        remedy = "use a larger batch or image, or training=False"
+        raise DataError(op, "at least 2 entries a channel in training", "1", remedy)
+    training = training and x.size > 0
+    twin = engines.twin(op)
+    computed = (twin.forward if twin else _normalise)(
+        x, gamma, beta, running_mean, running_var, training, momentum, eps
+    )
+    y, mean, scale, running_mean, running_var = computed
+    saved = Saved(x, mean, scale, gamma, training)
+    return BatchNorm(y, running_mean, running_var), partial(batch_norm2d_backward, saved)
+
+
+def _normalise(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_var: Array,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return y, what it was made with: mean and 1/√(variance + eps), and the running statistics after it."""
+    mean, var = running_mean, running_var
+    if training:
+        entries = x.size // x.shape[1]
         # Sums over a channel are long, and NumPy adds them one by one in some memory orders: add them in float64.
         mean = x.mean(axis=(0, 2, 3), dtype=np.float64).astype(x.dtype)
         var = x.var(axis=(0, 2, 3), dtype=np.float64).astype(x.dtype)
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var = (1 - momentum) * running_var + momentum * var * (entries / (entries - 1))
     scale = 1 / np.sqrt(var + eps)
-    normalised = (x - mean[:, None, None]) * scale[:, None, None]
-    y = gamma[:, None, None] * normalised + beta[:, None, None]
-    saved = Saved(normalised, scale, gamma, training)
-    return BatchNorm(y, running_mean.copy(), running_var.copy()), partial(batch_norm2d_backward, saved)
+    y = gamma[:, None, None] * _normalised(x, mean, scale) + beta[:, None, None]
+    return y, mean.copy(), scale, running_mean.copy(), running_var.copy()
+
+
+def _normalised(x: Array, mean: Array, scale: Array) -> Array:
+    """Return x̂."""
+    return (x - mean[:, None, None]) * scale[:, None, None]
 
 
 def batch_norm2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]:
@@ -123,12 +150,16 @@ def batch_norm2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]
 
     The second term is what flows through the mean, the third what flows through the variance.
     """
-    normalised, scale, gamma, training = saved
-    dy = cotangent("batch_norm2d", dy, normalised.shape, normalised.dtype)
+    x, mean, scale, gamma, training = saved
+    dy = cotangent("batch_norm2d", dy, x.shape, x.dtype)
+    twin = engines.twin("batch_norm2d")
+    if twin:
+        return twin.backward(*saved, dy)
+    normalised = _normalised(x, mean, scale)
     dbeta = dy.sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
     dgamma = (dy * normalised).sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
     dx = dy
-    if training and dy.size:
+    if training:
         entries = dy.size // dy.shape[1]
         dx = dy - dbeta[:, None, None] / entries - normalised * (dgamma[:, None, None] / entries)
     return dx * (gamma * scale)[:, None, None], dgamma, dbeta

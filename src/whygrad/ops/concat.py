@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.typing import Array, Pullback, Shape
 from whygrad.validation import axis_of, cotangent, floats
@@ -54,12 +56,16 @@ def concat(*arrays: Array, axis: int = 1) -> tuple[Array, Pullback]:
         if frame != frames[0] or checked[i].ndim != checked[0].ndim:
             expected = f"arrays[{i}] of shape {checked[0].shape} but for axis {axis}"
             raise ShapeError("concat", expected, f"{checked[i].shape}", "make the other axes agree")
-    ends = tuple(int(end) for end in np.cumsum([array.shape[axis] for array in checked])[:-1])
-    y = np.concatenate(checked, axis=axis)
-    return y, partial(concat_backward, Saved(ends, axis, y.shape, y.dtype))
+    *ends, _ = accumulate(array.shape[axis] for array in checked)
+    twin = engines.twin("concat")
+    y = twin.forward(checked, axis) if twin else np.concatenate(checked, axis=axis)
+    return y, partial(concat_backward, Saved(tuple(ends), axis, y.shape, y.dtype))
 
 
 def concat_backward(saved: Saved, dy: Array) -> tuple[Array, ...]:
     """Cut dy where the arrays met, and give each its own part."""
     dy = cotangent("concat", dy, saved.y_shape, saved.dtype)
+    twin = engines.twin("concat")
+    if twin:
+        return twin.backward(saved.ends, saved.axis, dy)
     return tuple(part.copy() for part in np.split(dy, saved.ends, axis=saved.axis))

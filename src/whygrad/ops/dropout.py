@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import OptionError
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, flag, floats, number
@@ -51,15 +52,25 @@ def dropout(
     """
     (x,) = floats("dropout", x=x)
     p = number("dropout", "p", p, 0.0, 1.0, open_high=True)
-    factor = np.ones_like(x)
     if flag("dropout", "training", training) and p:
         if not isinstance(rng, np.random.Generator):
             remedy = "pass rng=np.random.default_rng(seed)"
             raise OptionError("dropout", "rng as a numpy.random.Generator in training", f"{rng!r}", remedy)
-        factor = ((rng.random(x.shape) >= p) / (1 - p)).astype(x.dtype)
-    return x * factor, partial(dropout_backward, Saved(factor))
+        drawn = rng.random(x.shape)
+        twin = engines.twin("dropout")
+        if twin:
+            y, factor = twin.forward(x, drawn, p)
+        else:
+            factor = ((drawn >= p) / (1 - p)).astype(x.dtype)
+            y = x * factor
+    else:
+        y, factor = x.copy(), np.ones_like(x)
+    return y, partial(dropout_backward, Saved(factor))
 
 
 def dropout_backward(saved: Saved, dy: Array) -> Array:
     """Apply the mask and the factor of the forward pass: dx = m·dy / (1 − p)."""
-    return cotangent("dropout", dy, saved.factor.shape, saved.factor.dtype) * saved.factor
+    (factor,) = saved
+    dy = cotangent("dropout", dy, factor.shape, factor.dtype)
+    twin = engines.twin("dropout")
+    return twin.backward(factor, dy) if twin else dy * factor

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats, number
 
@@ -14,7 +15,8 @@ from whygrad.validation import cotangent, floats, number
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    slope: Array  #: dy/dx at x
+    x: Array
+    alpha: float
 
 
 def elu(x: Array, *, alpha: float = 1.0) -> tuple[Array, Pullback]:
@@ -45,11 +47,14 @@ def elu(x: Array, *, alpha: float = 1.0) -> tuple[Array, Pullback]:
     """
     (x,) = floats("elu", x=x)
     alpha = number("elu", "alpha", alpha, 0.0, 1e30)
-    negative = np.minimum(x, 0)
-    y = np.where(x > 0, x, alpha * np.expm1(negative))
-    return y, partial(elu_backward, Saved(np.where(x > 0, x.dtype.type(1), alpha * np.exp(negative))))
+    twin = engines.twin("elu")
+    y = twin.forward(x, alpha) if twin else np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return y, partial(elu_backward, Saved(x, alpha))
 
 
 def elu_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the slope: dx = dy for x > 0, else dy·α·eˣ."""
-    return cotangent("elu", dy, saved.slope.shape, saved.slope.dtype) * saved.slope
+    x, alpha = saved
+    dy = cotangent("elu", dy, x.shape, x.dtype)
+    twin = engines.twin("elu")
+    return twin.backward(x, dy, alpha) if twin else np.where(x > 0, dy, dy * (alpha * np.exp(np.minimum(x, 0))))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.typing import Array, Pullback, Shape
 from whygrad.validation import cotangent, floats
@@ -29,7 +30,8 @@ def flatten(x: Array) -> tuple[Array, Pullback]:
         x: (N, ...) with at least one axis, float32 or float64, in any memory order.
 
     Returns:
-        y (N, product of the other sizes) and the pullback dy → dx. Nothing is computed; y may be a view of x.
+        y (N, product of the other sizes) and the pullback dy → dx. Nothing is computed; y is a
+        view of x where x lies in C order.
 
     Raises:
         ShapeError: a single number without a batch axis.
@@ -47,11 +49,14 @@ def flatten(x: Array) -> tuple[Array, Pullback]:
     (x,) = floats("flatten", x=x)
     if x.ndim == 0:
         raise ShapeError("flatten", "x of shape (N, ...)", "()", "add a batch axis with x[None]")
-    y = x.reshape(x.shape[0], prod(x.shape[1:]))
+    twin = engines.twin("flatten")
+    y = twin.forward(x) if twin else x.reshape(x.shape[0], prod(x.shape[1:]))
     return y, partial(flatten_backward, Saved(x.shape, x.dtype))
 
 
 def flatten_backward(saved: Saved, dy: Array) -> Array:
     """Put dy back into the shape of x."""
     n, *rest = saved.x_shape
-    return cotangent("flatten", dy, (n, prod(rest)), saved.dtype).reshape(saved.x_shape).copy()
+    dy = cotangent("flatten", dy, (n, prod(rest)), saved.dtype)
+    twin = engines.twin("flatten")
+    return twin.backward(saved.x_shape, dy) if twin else dy.reshape(saved.x_shape).copy()

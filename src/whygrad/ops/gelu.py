@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import OptionError
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats
@@ -50,18 +51,23 @@ def gelu(x: Array, *, approximate: Literal["none", "tanh"] = "none") -> tuple[Ar
     Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), arXiv:1606.08415, section 2.
     """
     (x,) = floats("gelu", x=x)
-    if approximate == "none":
-        weight, bend = _exact(x)
-    elif approximate == "tanh":
-        weight, bend = _tanh(x)
-    else:
+    if approximate not in ("none", "tanh"):
         raise OptionError("gelu", 'approximate "none" or "tanh"', f"{approximate!r}", "change approximate")
-    return x * weight, partial(gelu_backward, Saved(weight + bend))
+    twin = engines.twin("gelu")
+    if twin:
+        y, slope = twin.forward(x, approximate)
+    else:
+        weight, bend = _exact(x) if approximate == "none" else _tanh(x)
+        y, slope = x * weight, weight + bend
+    return y, partial(gelu_backward, Saved(slope))
 
 
 def gelu_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the slope: dx = dy · dy/dx."""
-    return cotangent("gelu", dy, saved.slope.shape, saved.slope.dtype) * saved.slope
+    (slope,) = saved
+    dy = cotangent("gelu", dy, slope.shape, slope.dtype)
+    twin = engines.twin("gelu")
+    return twin.backward(slope, dy) if twin else dy * slope
 
 
 def _exact(x: Array) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.typing import Array, Pullback, Shape
 from whygrad.validation import cotangent, floats, rank
@@ -48,7 +49,9 @@ def global_avg_pool2d(x: Array) -> tuple[Array, Pullback]:
     rank("global_avg_pool2d", "x", x, "(N, C, H, W)")
     if not x.shape[2] * x.shape[3]:
         raise ShapeError("global_avg_pool2d", "images of at least 1x1", f"{x.shape}", "check the layers before")
-    y = x.mean(axis=(2, 3), keepdims=True)
+    twin = engines.twin("global_avg_pool2d")
+    # Sums over a channel are long, and NumPy adds them one by one in some memory orders: add them in float64.
+    y = twin.forward(x) if twin else x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(x.dtype)
     return y, partial(global_avg_pool2d_backward, Saved(x.shape, x.dtype))
 
 
@@ -56,4 +59,5 @@ def global_avg_pool2d_backward(saved: Saved, dy: Array) -> Array:
     """Give every pixel its share: dx[n,c,a,b] = dy[n,c,0,0] / (H·W)."""
     n, c, h, w = saved.x_shape
     dy = cotangent("global_avg_pool2d", dy, (n, c, 1, 1), saved.dtype)
-    return np.repeat(np.repeat(dy / (h * w), h, axis=2), w, axis=3)
+    twin = engines.twin("global_avg_pool2d")
+    return twin.backward(saved.x_shape, dy) if twin else np.repeat(np.repeat(dy / (h * w), h, axis=2), w, axis=3)

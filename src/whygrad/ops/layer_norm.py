@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats, number, shape
@@ -58,10 +59,15 @@ def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float = 1e-5) -> tup
         raise ShapeError("layer_norm", expected, f"{gamma.shape}", "give gamma one entry for each feature")
     shape("layer_norm", "beta", beta, gamma.shape, "beta has the shape of gamma")
     eps = number("layer_norm", "eps", eps, 0.0, 1e30)
-    axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
-    scale = 1 / np.sqrt(x.var(axis=axes, keepdims=True) + eps)
-    normalised = (x - x.mean(axis=axes, keepdims=True)) * scale
-    return gamma * normalised + beta, partial(layer_norm_backward, Saved(normalised, scale, gamma))
+    twin = engines.twin("layer_norm")
+    if twin:
+        y, normalised, scale = twin.forward(x, gamma, beta, eps)
+    else:
+        axes = tuple(range(x.ndim - gamma.ndim, x.ndim))
+        scale = 1 / np.sqrt(x.var(axis=axes, keepdims=True) + eps)
+        normalised = (x - x.mean(axis=axes, keepdims=True)) * scale
+        y = gamma * normalised + beta
+    return y, partial(layer_norm_backward, Saved(normalised, scale, gamma))
 
 
 def layer_norm_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]:
@@ -72,6 +78,9 @@ def layer_norm_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]:
     """
     normalised, scale, gamma = saved
     dy = cotangent("layer_norm", dy, normalised.shape, normalised.dtype)
+    twin = engines.twin("layer_norm")
+    if twin:
+        return twin.backward(normalised, scale, gamma, dy)
     samples = tuple(range(dy.ndim - gamma.ndim))
     axes = tuple(range(dy.ndim - gamma.ndim, dy.ndim))
     g = gamma * dy

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats, number
 
@@ -14,7 +15,8 @@ from whygrad.validation import cotangent, floats, number
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    slope: Array  #: dy/dx at x: 1 or a
+    x: Array
+    slope: float  #: a
 
 
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
@@ -45,10 +47,14 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullba
     """
     (x,) = floats("leaky_relu", x=x)
     slope = number("leaky_relu", "negative_slope", negative_slope, -1e30, 1e30)
-    y = np.where(x > 0, x, slope * np.minimum(x, 0))
-    return y, partial(leaky_relu_backward, Saved(np.where(x > 0, 1, slope).astype(x.dtype)))
+    twin = engines.twin("leaky_relu")
+    y = twin.forward(x, slope) if twin else np.where(x > 0, x, slope * np.minimum(x, 0))
+    return y, partial(leaky_relu_backward, Saved(x, slope))
 
 
 def leaky_relu_backward(saved: Saved, dy: Array) -> Array:
     """Scale dy by the slope that x met: dx = dy where x > 0, else a·dy."""
-    return cotangent("leaky_relu", dy, saved.slope.shape, saved.slope.dtype) * saved.slope
+    x, slope = saved
+    dy = cotangent("leaky_relu", dy, x.shape, x.dtype)
+    twin = engines.twin("leaky_relu")
+    return twin.backward(x, dy, slope) if twin else np.where(x > 0, dy, slope * dy)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.ops.softmax import shifted
+from whygrad import engines
+from whygrad.ops.softmax import shifted, some_classes
 from whygrad.typing import Array, Pullback
 from whygrad.validation import axis_of, cotangent, floats
 
@@ -47,7 +48,9 @@ def log_softmax(x: Array, *, axis: int = 1) -> tuple[Array, Pullback]:
     """
     (x,) = floats("log_softmax", x=x)
     axis = axis_of("log_softmax", axis, x.ndim)
-    y = log_probabilities("log_softmax", x, axis)
+    some_classes("log_softmax", x, axis)
+    twin = engines.twin("log_softmax")
+    y = twin.forward(x, axis) if twin else log_probabilities(x, axis)
     return y, partial(log_softmax_backward, Saved(y, axis))
 
 
@@ -55,11 +58,12 @@ def log_softmax_backward(saved: Saved, dy: Array) -> Array:
     """Take the row's sum back from every class: dx[k] = dy[k] − e^(y[k]) Σ_m dy[m]."""
     y, axis = saved
     dy = cotangent("log_softmax", dy, y.shape, y.dtype)
-    return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
+    twin = engines.twin("log_softmax")
+    return twin.backward(y, dy, axis) if twin else dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
 
 
-def log_probabilities(op: str, x: Array, axis: int) -> Array:
+def log_probabilities(x: Array, axis: int) -> Array:
     """Return log softmax(x): at most 0, and −∞ where the logarithm exceeds the dtype; never NaN for finite x."""
-    z = shifted(op, x, axis)
+    z = shifted(x, axis)
     with np.errstate(over="ignore"):
         return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

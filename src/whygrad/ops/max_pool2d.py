@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.ops.windows import Geometry, check_windows_see_image, fold, four_sides, geometry, pad, windows
+from whygrad import engines
+from whygrad.ops.windows import (
+    Geometry,
+    check_windows_see_image,
+    fold,
+    four_sides,
+    geometry,
+    pad,
+    remembered,
+    windows,
+)
 from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
 from whygrad.validation import cotangent, floats, rank
 
@@ -16,7 +26,7 @@ from whygrad.validation import cotangent, floats, rank
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    winner: IntArray  #: (N, C, I, J), the index r·S + s of the tap that saw the maximum
+    winner: IntArray  #: (N, C, I, J), the index r·S + s of the tap that saw the maximum, in a byte if that holds it
     where: Geometry
     dtype: np.dtype[Any]
 
@@ -69,9 +79,20 @@ def max_pool2d(
     """
     (x,) = floats("max_pool2d", x=x)
     rank("max_pool2d", "x", x, "(N, C, H, W)")
+    where = _geometry((x.shape[2], x.shape[3]), kernel_size, stride, padding, dilation, ceil_mode)
+    index = np.dtype(np.uint8 if prod(where.kernel) <= 256 else np.int32)
+    twin = engines.twin("max_pool2d")
+    y, winner = twin.forward(x, where, index) if twin else _maxima(x, where, index)
+    return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
+
+
+@remembered
+def _geometry(
+    size: tuple[int, int], kernel_size: Pair, stride: Pair | None, padding: Sides, dilation: Pair, ceil_mode: bool
+) -> Geometry:
     where = geometry(
         "max_pool2d",
-        (x.shape[2], x.shape[3]),
+        size,
         kernel_size,
         stride=kernel_size if stride is None else stride,
         padding=four_sides("max_pool2d", padding),
@@ -79,6 +100,11 @@ def max_pool2d(
         ceil_mode=ceil_mode,
     )
     check_windows_see_image("max_pool2d", where)
+    return where
+
+
+def _maxima(x: Array, where: Geometry, index: np.dtype[Any]) -> tuple[Array, IntArray]:
+    """Return the maximum of each window and which tap saw it."""
     seen = windows(pad(x, where.padding, -np.inf), where)
     taps = seen.reshape(*seen.shape[:4], prod(where.kernel))
     winner = taps.argmax(axis=-1)
@@ -88,7 +114,7 @@ def max_pool2d(
         won_inside = np.take_along_axis(np.broadcast_to(inside, taps.shape), winner[..., None], axis=-1)[..., 0]
         winner = np.where(won_inside, winner, inside.argmax(axis=-1))
     y = np.take_along_axis(taps, winner[..., None], axis=-1)[..., 0]
-    return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
+    return y, winner.astype(index)
 
 
 def max_pool2d_backward(saved: Saved, dy: Array) -> Array:
@@ -98,6 +124,9 @@ def max_pool2d_backward(saved: Saved, dy: Array) -> Array:
     """
     winner, where, dtype = saved
     dy = cotangent("max_pool2d", dy, winner.shape, dtype)
+    twin = engines.twin("max_pool2d")
+    if twin:
+        return twin.backward(winner, where, dy)
     taps = np.arange(prod(where.kernel))
     routed = np.where(winner[..., None] == taps, dy[..., None], dtype.type(0))
     return fold(routed.reshape(*dy.shape, *where.kernel), where)

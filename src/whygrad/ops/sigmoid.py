@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats
 
@@ -40,14 +41,17 @@ def sigmoid(x: Array) -> tuple[Array, Pullback]:
     errors" (1986), equation 2.
     """
     (x,) = floats("sigmoid", x=x)
-    y = logistic(x)
+    twin = engines.twin("sigmoid")
+    y = twin.forward(x) if twin else logistic(x)
     return y, partial(sigmoid_backward, Saved(y))
 
 
 def sigmoid_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the slope, which the output alone tells: dx = dy · y(1 − y)."""
-    y = saved.y
-    return cotangent("sigmoid", dy, y.shape, y.dtype) * y * (1 - y)
+    (y,) = saved
+    dy = cotangent("sigmoid", dy, y.shape, y.dtype)
+    twin = engines.twin("sigmoid")
+    return twin.backward(y, dy) if twin else dy * y * (1 - y)
 
 
 def logistic(x: Array) -> Array:

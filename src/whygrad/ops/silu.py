@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+from whygrad import engines
 from whygrad.ops.sigmoid import logistic
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats
@@ -14,7 +15,6 @@ class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
     x: Array
-    gate: Array  #: σ(x)
 
 
 def silu(x: Array) -> tuple[Array, Pullback]:
@@ -40,11 +40,17 @@ def silu(x: Array) -> tuple[Array, Pullback]:
     approximation in reinforcement learning" (2017), equations 6 and 7.
     """
     (x,) = floats("silu", x=x)
-    gate = logistic(x)
-    return x * gate, partial(silu_backward, Saved(x, gate))
+    twin = engines.twin("silu")
+    y = twin.forward(x) if twin else x * logistic(x)
+    return y, partial(silu_backward, Saved(x))
 
 
 def silu_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the slope: dx = dy · σ(x)(1 + x(1 − σ(x)))."""
-    x, gate = saved
-    return cotangent("silu", dy, x.shape, x.dtype) * gate * (1 + x * (1 - gate))
+    (x,) = saved
+    dy = cotangent("silu", dy, x.shape, x.dtype)
+    twin = engines.twin("silu")
+    if twin:
+        return twin.backward(x, dy)
+    gate = logistic(x)
+    return dy * gate * (1 + x * (1 - gate))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import ShapeError
 from whygrad.typing import Array, Pullback
 from whygrad.validation import axis_of, cotangent, floats
@@ -49,8 +50,13 @@ def softmax(x: Array, *, axis: int = 1) -> tuple[Array, Pullback]:
     """
     (x,) = floats("softmax", x=x)
     axis = axis_of("softmax", axis, x.ndim)
-    e = np.exp(shifted("softmax", x, axis))
-    y = e / e.sum(axis=axis, keepdims=True)
+    some_classes("softmax", x, axis)
+    twin = engines.twin("softmax")
+    if twin:
+        y = twin.forward(x, axis)
+    else:
+        e = np.exp(shifted(x, axis))
+        y = e / e.sum(axis=axis, keepdims=True)
     return y, partial(softmax_backward, Saved(y, axis))
 
 
@@ -58,12 +64,17 @@ def softmax_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the whole Jacobian, not its diagonal: dx[k] = y[k] (dy[k] − Σ_m dy[m]·y[m])."""
     y, axis = saved
     dy = cotangent("softmax", dy, y.shape, y.dtype)
-    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+    twin = engines.twin("softmax")
+    return twin.backward(y, dy, axis) if twin else y * (dy - (dy * y).sum(axis=axis, keepdims=True))
 
 
-def shifted(op: str, x: Array, axis: int) -> Array:
-    """Return x minus its maximum along ``axis``: at most 0, and −∞ where a difference exceeds the dtype."""
+def some_classes(op: str, x: Array, axis: int) -> None:
+    """Refuse scores that have no class along ``axis``."""
     if not x.shape[axis]:
         raise ShapeError(op, f"at least one class along axis {axis}", f"shape {x.shape}", "check the last layer")
+
+
+def shifted(x: Array, axis: int) -> Array:
+    """Return x minus its maximum along ``axis``: at most 0, and −∞ where a difference exceeds the dtype."""
     with np.errstate(over="ignore"):
         return x - x.max(axis=axis, keepdims=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.ops.sigmoid import logistic
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats
@@ -42,11 +43,14 @@ def softplus(x: Array) -> tuple[Array, Pullback]:
     Source: C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing" (2001).
     """
     (x,) = floats("softplus", x=x)
-    y = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    twin = engines.twin("softplus")
+    y = twin.forward(x) if twin else np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
     return y, partial(softplus_backward, Saved(x))
 
 
 def softplus_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the slope: dx = dy · σ(x)."""
-    x = saved.x
-    return cotangent("softplus", dy, x.shape, x.dtype) * logistic(x)
+    (x,) = saved
+    dy = cotangent("softplus", dy, x.shape, x.dtype)
+    twin = engines.twin("softplus")
+    return twin.backward(x, dy) if twin else dy * logistic(x)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats
 
@@ -39,11 +40,14 @@ def tanh(x: Array) -> tuple[Array, Pullback]:
     Source: Y. LeCun et al., "Efficient backprop" (1998), section 4.4.
     """
     (x,) = floats("tanh", x=x)
-    y = np.tanh(x)
+    twin = engines.twin("tanh")
+    y = twin.forward(x) if twin else np.tanh(x)
     return y, partial(tanh_backward, Saved(y))
 
 
 def tanh_backward(saved: Saved, dy: Array) -> Array:
     """Multiply by the slope, which the output alone tells: dx = dy · (1 − y²)."""
-    y = saved.y
-    return cotangent("tanh", dy, y.shape, y.dtype) * (1 - y * y)
+    (y,) = saved
+    dy = cotangent("tanh", dy, y.shape, y.dtype)
+    twin = engines.twin("tanh")
+    return twin.backward(y, dy) if twin else dy * (1 - y * y)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.typing import Array, Pair, Pullback, Shape
 from whygrad.validation import cotangent, floats, pair, rank
 
@@ -49,7 +50,8 @@ def upsample_nearest2d(x: Array, *, scale_factor: Pair = 2) -> tuple[Array, Pull
     (x,) = floats("upsample_nearest2d", x=x)
     rank("upsample_nearest2d", "x", x, "(N, C, H, W)")
     v, h = pair("upsample_nearest2d", "scale_factor", scale_factor)
-    y = x.repeat(v, axis=2).repeat(h, axis=3)
+    twin = engines.twin("upsample_nearest2d")
+    y = twin.forward(x, (v, h)) if twin else x.repeat(v, axis=2).repeat(h, axis=3)
     return y, partial(upsample_nearest2d_backward, Saved(x.shape, (v, h), x.dtype))
 
 
@@ -57,4 +59,7 @@ def upsample_nearest2d_backward(saved: Saved, dy: Array) -> Array:
     """Add up dy over each pixel's block: dx[n,c,a,b] = Σ_p Σ_q dy[n, c, a·v + p, b·h + q]."""
     (n, c, height, width), (v, h) = saved.x_shape, saved.factor
     dy = cotangent("upsample_nearest2d", dy, (n, c, height * v, width * h), saved.dtype)
+    twin = engines.twin("upsample_nearest2d")
+    if twin:
+        return twin.backward(saved.x_shape, saved.factor, dy)
     return dy.reshape(n, c, height, v, width, h).sum(axis=(3, 5))

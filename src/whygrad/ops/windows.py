@@ -12,7 +12,9 @@ arXiv:1603.07285.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,9 @@ import numpy.typing as npt
 from whygrad.errors import OptionError, ShapeError
 from whygrad.typing import Array, Pair, Sides
 from whygrad.validation import flag, pair, whole
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FourSides = tuple[int, int, int, int]
 Padding = Sides | Literal["same", "valid"]
@@ -47,6 +52,27 @@ class Geometry(NamedTuple):
         return self.size[0] + top + bottom, self.size[1] + left + right
 
 
+def remembered(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function remember its results for options that are plain numbers, words and tuples of whole numbers.
+
+    Other arguments may be equal to these and yet to be refused, such as 2.0 to 2, and are passed on every time.
+    """
+    remembering = lru_cache(maxsize=1024, typed=True)(function)
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> T:
+        for value in (*args, *options.values()):
+            if type(value) not in _PLAIN and (type(value) is not tuple or {*map(type, value)} != {int}):
+                return function(*args, **options)
+        return remembering(*args, **options)  # type: ignore[arg-type]
+
+    return call
+
+
+_PLAIN = {int, bool, str, type(None)}
+
+
+@remembered
 def geometry(
     op: str,
     size: tuple[int, int],

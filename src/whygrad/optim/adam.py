@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.optim.optimizer import Optimizer
 from whygrad.optim.schedules import Schedule
 from whygrad.typing import Array
@@ -68,6 +69,8 @@ class Adam(Optimizer):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w, m and v after update t."""
+        if engines.twin("adam"):
+            return self.moved_by_twin(w, g, old, rate, t, decay=self.weight_decay)
         if self.weight_decay:
             g = g + self.weight_decay * w
         return self.moved(w, g, old, rate, t)
@@ -80,3 +83,29 @@ class Adam(Optimizer):
         v = self.beta2 * old["square"] + (1 - self.beta2) * g**2
         m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
         return w - rate * m_hat / (np.sqrt(v_hat) + self.eps), {"mean": m, "square": v}
+
+    def moved_by_twin(
+        self,
+        w: Array,
+        g: Array,
+        old: Mapping[str, Array],
+        rate: float,
+        t: int,
+        *,
+        keep: float = 1.0,
+        decay: float = 0.0,
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return w, m and v after update t from keep·w along g + decay·w, in one compiled pass."""
+        new, m, v = engines.twin("adam").step(
+            w,
+            g,
+            old["mean"],
+            old["square"],
+            rate=rate,
+            betas=(self.beta1, self.beta2),
+            corrections=(1 - self.beta1**t, 1 - self.beta2**t),
+            eps=self.eps,
+            keep=keep,
+            decay=decay,
+        )
+        return new, {"mean": m, "square": v}

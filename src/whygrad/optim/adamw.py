@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from whygrad import engines
 from whygrad.optim.adam import Adam
 from whygrad.typing import Array
 
@@ -47,6 +48,8 @@ class AdamW(Adam):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w, m and v after update t."""
+        if engines.twin("adam"):
+            return self.moved_by_twin(w, g, old, rate, t, keep=1 - rate * self.weight_decay)
         if self.weight_decay:
             w = (1 - rate * self.weight_decay) * w
         return self.moved(w, g, old, rate, t)

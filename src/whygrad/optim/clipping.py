@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import NonFiniteError, inside
 from whygrad.typing import Array, Params
 from whygrad.validation import floats, number
+
+_TINY = 1e-270  #: sums of squares below may lack some that vanished
 
 
 class Clipped(NamedTuple):
@@ -53,7 +56,7 @@ def clip_by_value(gradients: Params, limit: float) -> tuple[dict[str, Array], Cl
     """
     where = "clip_by_value"
     limit = number(where, "limit", limit, 0.0, math.inf)
-    largest, relative = _norm(checked := _finite(where, gradients))
+    checked, largest, relative = _measured(where, gradients)
     result, entries = dict(checked), 0
     for name, g in checked.items():
         bound = min(limit, float(np.finfo(g.dtype).max))
@@ -94,15 +97,34 @@ def clip_by_global_norm(gradients: Params, max_norm: float) -> tuple[dict[str, A
     """
     where = "clip_by_global_norm"
     max_norm = number(where, "max_norm", max_norm, 0.0, math.inf)
-    largest, relative = _norm(checked := _finite(where, gradients))
+    checked, largest, relative = _measured(where, gradients)
     norm, total = largest * relative, sum(g.size for g in checked.values())
     if not largest or max_norm / largest >= relative:
         return checked, Clipped(norm, 0, total, 1.0)
     length = max_norm / relative  # of the largest entry afterwards: unlike the norm it cannot overflow
+    factor, twin, entries = length / largest, engines.twin("clipping"), 0
+    if twin and (factor > _TINY or not length):
+        result: dict[str, Array] = {}
+        for name, g in checked.items():
+            result[name], changed = twin.scaled(g, factor)
+            entries += changed
+        return result, Clipped(norm, entries, total, factor)
     with np.errstate(under="ignore"):
         result = {name: np.asarray(_over(g, largest) * length, g.dtype) for name, g in checked.items()}
     entries = sum(int(np.count_nonzero(result[name] != g)) for name, g in checked.items())
-    return result, Clipped(norm, entries, total, length / largest)
+    return result, Clipped(norm, entries, total, factor)
+
+
+def _measured(where: str, gradients: Params) -> tuple[dict[str, Array], float, float]:
+    """Return the gradients, refusing NaN and infinity, a unit, and the norm in units of it, 0 if all are zeros.
+
+    The unit is the norm itself where no square overflows or vanishes, else the largest |g|.
+    """
+    checked, twin = _floats(where, gradients), engines.twin("clipping")
+    if twin and _TINY < (square := twin.sum_of_squares(checked.values())) < math.inf:
+        return checked, math.sqrt(square), 1.0
+    _require_finite(where, checked)
+    return checked, *_norm(checked)
 
 
 def _norm(gradients: Params) -> tuple[float, float]:
@@ -119,15 +141,21 @@ def _over(g: Array, largest: float) -> Array:
     return np.divide(g, largest, dtype=np.float64)
 
 
-def _finite(where: str, gradients: Params) -> dict[str, Array]:
-    """Return the gradients as they are, refusing any that holds NaN or infinity."""
+def _require_finite(where: str, gradients: Params) -> None:
+    """Refuse gradients that hold NaN or infinity."""
+    for name, g in gradients.items():
+        with inside(name):
+            if bad := g.size - int(np.count_nonzero(np.isfinite(g))):
+                received = f"{bad} of {g.size} entries NaN or infinite"
+                raise NonFiniteError(
+                    where, "finite gradients", received, "find their cause: clipping would hide it"
+                )
+
+
+def _floats(where: str, gradients: Params) -> dict[str, Array]:
+    """Return the gradients as they are, refusing any of another kind."""
     checked: dict[str, Array] = {}
     for name, gradient in gradients.items():
         with inside(name):
             (checked[name],) = floats(where, gradient=gradient)
-            if bad := checked[name].size - int(np.count_nonzero(np.isfinite(checked[name]))):
-                received = f"{bad} of {checked[name].size} entries NaN or infinite"
-                raise NonFiniteError(
-                    where, "finite gradients", received, "find their cause: clipping would hide it"
-                )
     return checked

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from whygrad.errors import OptionError, inside
 from whygrad.optim.schedules import Schedule, as_schedule
 from whygrad.typing import Array, Params
 from whygrad.validation import floats, number, shape
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class OptimizerState(NamedTuple):
@@ -125,11 +127,15 @@ class Optimizer(ABC):
         rate = self.rate(state.step)
         updated, slots = dict(params), {slot: dict(state.slots[slot]) for slot in self.slot_names}
         for name, gradient in gradients.items():
-            with inside(name):
-                (w,), (g,) = floats(where, parameter=params[name]), floats(where, gradient=gradient)
-                shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
-                old = {slot: self._slot(slot, held.get(name), w) for slot, held in slots.items()}
-            new, kept = self.rule(w, g.astype(w.dtype, copy=False), old, rate, state.step + 1)
+            w, g = params[name], gradient
+            old: dict[str, Any] = {slot: held.get(name) for slot, held in slots.items()}
+            if not _alike(w, g, *old.values()):
+                with inside(name):
+                    (w,), (g,) = floats(where, parameter=w), floats(where, gradient=g)
+                    shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
+                    old = {slot: self._slot(slot, value, w) for slot, value in old.items()}
+                    g = g.astype(w.dtype, copy=False)
+            new, kept = self.rule(w, g, old, rate, state.step + 1)
             updated[name] = np.asarray(new, w.dtype)
             for slot, value in kept.items():
                 slots[slot][name] = np.asarray(value, w.dtype)
@@ -155,3 +161,13 @@ class Optimizer(ABC):
         (value,) = floats(where, **{slot: value})
         shape(where, slot, value, w.shape, remedy)
         return value.astype(w.dtype, copy=False)
+
+
+def _alike(w: Any, *others: Any) -> bool:
+    """Return whether all are arrays of one float dtype and shape, so that there is nothing to refuse or convert."""
+    if type(w) is not np.ndarray or w.dtype not in _FLOATS or not w.flags.aligned:
+        return False
+    for a in others:
+        if type(a) is not np.ndarray or a.dtype != w.dtype or a.shape != w.shape or not a.flags.aligned:
+            return False
+    return True

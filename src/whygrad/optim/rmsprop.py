@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.optim.optimizer import Optimizer
 from whygrad.typing import Array
 from whygrad.validation import number
@@ -68,6 +69,10 @@ class RMSprop(Optimizer):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, _t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w and s, with a and v where they are used, after one update."""
+        twin = engines.twin("rmsprop")
+        if twin:
+            held = {slot: old[slot] for slot in self.slot_names}
+            return twin.step(w, g, held, rate, self.alpha, self.eps, self.momentum, self.weight_decay)
         if self.weight_decay:
             g = g + self.weight_decay * w
         new = {"square": self.alpha * old["square"] + (1 - self.alpha) * g**2}

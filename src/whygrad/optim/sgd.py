@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from whygrad import engines
 from whygrad.errors import OptionError
 from whygrad.optim.optimizer import Optimizer
 from whygrad.typing import Array
@@ -71,6 +72,14 @@ class SGD(Optimizer):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, _t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w and v after one update."""
+        twin = engines.twin("sgd")
+        if twin:
+            keep = 1 - rate * self.weight_decay if self.decoupled else 1.0
+            decay = 0.0 if self.decoupled else self.weight_decay
+            if not self.momentum:
+                return twin.descend(w, g, rate, keep, decay), {}
+            w, v = twin.roll(w, g, old["velocity"], rate, keep, decay, self.momentum, self.nesterov)
+            return w, {"velocity": v}
         if self.weight_decay and self.decoupled:
             w = (1 - rate * self.weight_decay) * w
         elif self.weight_decay:

@@ -8,7 +8,7 @@ import numpy as np
 
 from whygrad.data import check_data
 from whygrad.layers import Layer
-from whygrad.losses import cross_entropy
+from whygrad.losses.cross_entropy import cross_entropy
 from whygrad.ops import softmax
 from whygrad.typing import Array, IntArray, Loss, Params
 from whygrad.validation import whole

@@ -10,7 +10,7 @@ import numpy as np
 from whygrad.data import check_data
 from whygrad.errors import NonFiniteError, OptionError
 from whygrad.layers import Layer
-from whygrad.losses import cross_entropy
+from whygrad.losses.cross_entropy import cross_entropy
 from whygrad.optim import Clipped, Optimizer
 from whygrad.training.state import TrainingState, beginning
 from whygrad.typing import Array, Loss, Params
@@ -144,7 +144,7 @@ def _update(training: _Training, x: Array, t: Any, state: TrainingState, ends: b
     state = state._replace(
         params=new | changed,
         optimizer=slots,
-        rng=rng.bit_generator.state,
+        rng=dict(rng.bit_generator.state),
         batch=state.batch + 1,
         loss_sum=state.loss_sum + value * len(x),
         correct=state.correct + _correct(y, t),

@@ -1,0 +1,43 @@
+"""What the twins of element-wise operations share: from arrays in any memory order to kernels over long vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whygrad.kernels.compiler import INT, kernel, part, reads, writes
+from whygrad.kernels.layout import new, order_of, tasks_for, vector
+from whygrad.kernels.threads import fork, share
+from whygrad.typing import Array
+
+
+def unary(run: Any, x: Array, *options: float) -> Array:
+    """Return what the kernel ``run(x, y, *options, tasks)`` writes to y, which lies in memory as x does."""
+    order = order_of(x)
+    y = new(x.shape, x.dtype, order)
+    run[x.dtype](vector(x, order), vector(y, order), *options, tasks_for(x.size))
+    return y
+
+
+def binary(run: Any, a: Array, b: Array, *options: float) -> Array:
+    """Return what the kernel ``run(a, b, y, *options, tasks)`` writes to y, which lies in memory as a does."""
+    order = order_of(a)
+    y = new(a.shape, a.dtype, order)
+    run[a.dtype](vector(a, order), vector(b, order), vector(y, order), *options, tasks_for(a.size))
+    return y
+
+
+def product(slope: Array, dy: Array) -> Array:
+    """Return dy · slope."""
+    return binary(_product, slope, dy)
+
+
+@kernel(reads(1), reads(1), writes(1), INT)
+def _product(slope, dy, dx, tasks):
+    fork(_product_part, tasks, (slope, dy, dx, tasks))
+
+
+@part
+def _product_part(task, slope, dy, dx, tasks):
+    slope, dy, dx = share(slope, task, tasks), share(dy, task, tasks), share(dx, task, tasks)
+    for i in range(dx.size):
+        dx[i] = dy[i] * slope[i]
