@@ -9,7 +9,7 @@ import whygrad
 
 SOURCE = Path(whygrad.__file__).parent
 BASE = {"errors", "typing", "version", "validation"}
-KERNELS = BASE | {"workspace", "kernels"}
+KERNELS = BASE | {"threads", "workspace", "kernels"}
 OPS = KERNELS | {"engines", "ops"}
 LOSSES = OPS | {"losses"}
 LAYERS = OPS | {"initializers", "layers"}
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "errors": set(),
     "typing": set(),
     "validation": BASE,
+    "threads": BASE,
     "workspace": BASE,
     "engines": KERNELS,
     "kernels": KERNELS,

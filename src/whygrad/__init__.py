@@ -5,6 +5,7 @@ The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``l
 """
 
 from whygrad import checking, data, initializers, layers, losses, models, ops, optim, training
+from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     DataError,
     DTypeError,
@@ -24,8 +25,10 @@ from whygrad.losses import (
     mean_squared_error,
 )
 from whygrad.optim import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_by_value
+from whygrad.threads import get_num_threads, set_num_threads
 from whygrad.training import Step, evaluate, fit, predict
 from whygrad.version import __version__
+from whygrad.workspace import Workspace
 
 __all__ = [
     "SGD",
@@ -44,15 +47,19 @@ __all__ = [
     "ShapeError",
     "Step",
     "WhygradError",
+    "Workspace",
     "__version__",
     "binary_cross_entropy",
     "checking",
     "clip_by_global_norm",
     "clip_by_value",
     "cross_entropy",
+    "current_engine",
     "data",
+    "engine",
     "evaluate",
     "fit",
+    "get_num_threads",
     "half_squared_error",
     "hinge",
     "initializers",
@@ -63,5 +70,6 @@ __all__ = [
     "ops",
     "optim",
     "predict",
+    "set_num_threads",
     "training",
 ]

@@ -8,7 +8,7 @@ from tests.ops.shared import EXTREMES, TOLERANCE, Source, lay_out, pairs, source
 
 from whygrad import ops
 from whygrad.engines import engine
-from whygrad.kernels.threads import get_num_threads, set_num_threads
+from whygrad.threads import get_num_threads, set_num_threads
 
 BATCHES = st.integers(0, 3)
 CHANNELS = st.sampled_from([1, 2, 3, 6, 16, 17, 33, 64])

@@ -16,7 +16,7 @@ import numpy as np
 from whygrad.errors import WhygradError
 from whygrad.kernels.cache import cache_folder, is_ready
 from whygrad.kernels.compiler import Kernel, recording
-from whygrad.kernels.threads import get_num_threads
+from whygrad.threads import get_num_threads
 
 
 class Job(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.kernels import depthwise, one_channel
+from whygrad.kernels import depthwise, one_channel, winograd
 from whygrad.kernels.correlation import correlate
 from whygrad.kernels.layout import new_images
 from whygrad.kernels.weight_gradient import weight_gradient as sum_products
@@ -73,6 +73,8 @@ def weight_gradient(
         depthwise.weight_gradient(x, dy, dw, db, where.flat)
     elif one_channel.suits(shape, where.stride):
         one_channel.weight_gradient(x, dy, dw, db, where.flat[2:])
+    elif groups == 1 and _by_winograd(shape, where, dy) and winograd.suits_gradient(shape):
+        winograd.weight_gradient[x.dtype](x, dy, dw, db, *where.before, with_bias)
     elif groups == 1:
         sum_products[x.dtype](x, dy, dw, db, where.flat, with_bias)
     else:
@@ -84,9 +86,16 @@ def weight_gradient(
 def _correlate(x: Array, w: Array, b: Array | None, y: Array, where: Windows) -> None:
     if one_channel.suits(w.shape, where.stride) and y[:, 0].flags.c_contiguous:
         one_channel.correlate(x, w, 0.0 if b is None else float(b[0]), y, where.flat[2:])
+        return
+    bias = _NO_BIAS[x.dtype] if b is None else np.ascontiguousarray(b)
+    if _by_winograd(w.shape, where, y):
+        winograd.correlate[x.dtype](x, w, bias, y, *where.before, b is not None)
     else:
-        bias = _NO_BIAS[x.dtype] if b is None else np.ascontiguousarray(b)
         correlate[x.dtype](x, w, bias, y, where.flat, (b is not None, 0))
+
+
+def _by_winograd(w_shape: tuple[int, ...], where: Windows, y: Array) -> bool:
+    return winograd.suits(w_shape, where.stride, where.dilation, y.shape[2] * y.shape[3])
 
 
 _NO_BIAS = {np.dtype(name): np.zeros(1, name) for name in ("float32", "float64")}

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from whygrad.kernels.threads import SMALL_PASS, get_num_threads
+from whygrad.kernels.threads import SMALL_PASS
+from whygrad.threads import get_num_threads
 from whygrad.typing import Array, Shape
 from whygrad.workspace import empty
 

@@ -17,10 +17,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from whygrad.errors import OptionError
 from whygrad.kernels.cache import compiled
 from whygrad.kernels.compiler import intrinsic, part
-from whygrad.validation import whole
+from whygrad.threads import get_num_threads, thread_count
 
 I64 = ir.IntType(64)
 BYTES = ir.IntType(8).as_pointer()
@@ -28,39 +27,11 @@ TASK = ir.FunctionType(ir.VoidType(), [BYTES, I64])
 
 #: 1 while some thread's tasks are spread over the cores: another thread's run one after the other meanwhile.
 _busy = ctypes.c_int64(0)
-_workers = ctypes.c_int64(0)  # 0: not asked for yet
 _runner: Any = None
-_MOST = 1024
 
 #: Multiplications, and passes over single numbers, below which a second thread costs more than it saves.
 SMALL_PRODUCTS = 500_000
 SMALL_PASS = 1 << 16
-
-
-def get_num_threads() -> int:
-    """Return how many threads kernels use: all cores unless WHYGRAD_NUM_THREADS or ``set_num_threads`` say else."""
-    if not _workers.value:
-        _workers.value = _default()
-    return _workers.value
-
-
-def _default() -> int:
-    given = os.environ.get("WHYGRAD_NUM_THREADS", "").strip()
-    if not given:
-        return min(_MOST, numba.config.NUMBA_DEFAULT_NUM_THREADS)
-    if not given.isdecimal() or not 1 <= int(given) <= _MOST:
-        remedy = "set it to the number of cores to use, or unset it for all"
-        raise OptionError("WHYGRAD_NUM_THREADS", f"a whole number from 1 to {_MOST}", repr(given), remedy)
-    return int(given)
-
-
-def set_num_threads(threads: int) -> None:
-    """Let kernels use so many threads from now on, in the whole process.
-
-    Results may differ in their last bits from one number of threads to another, never for the same number. More
-    threads than cores are allowed and bring nothing but the other machine's bits.
-    """
-    _workers.value = whole("set_num_threads", "threads", threads, 1, _MOST)
 
 
 def link() -> None:
@@ -69,7 +40,7 @@ def link() -> None:
     if _runner is None:
         get_num_threads()
         llvmlite.binding.add_symbol("whygrad_busy", ctypes.addressof(_busy))
-        llvmlite.binding.add_symbol("whygrad_workers", ctypes.addressof(_workers))
+        llvmlite.binding.add_symbol("whygrad_workers", ctypes.addressof(thread_count))
         _runner = compiled("threads.run", "any", _compile_runner)
         llvmlite.binding.add_symbol("whygrad_run", _runner.address)
         if hasattr(os, "register_at_fork"):  # a forked child has none of the threads
@@ -84,7 +55,9 @@ def _compile_runner(cache: bool) -> Any:
 
 
 def _run(task, frame, tasks, counter):
-    if take():
+    if workers() == 1:
+        work(task, frame, tasks, counter)
+    elif take():
         spread(task, frame, tasks, counter)
         give_back()
     else:

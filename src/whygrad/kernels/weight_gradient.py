@@ -13,12 +13,14 @@ import numpy as np
 
 from whygrad.kernels.blocks import block, panel_width, tile_lanes, tile_rows
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
-from whygrad.kernels.memory import clear, fetch, put, release, scratch
+from whygrad.kernels.memory import clear, copy, fetch, put, release, scratch
 from whygrad.kernels.padding import padded
 from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
 
 #: Bytes of scratch space for the images and dy of one round, which stay in the second-level cache.
 ROUND = 384 * 1024
+#: Bytes from pixel to pixel from which on dy is copied: so far apart they would share few lines of the cache.
+FAR = 1024
 
 
 @kernel(reads(4), reads(4), writes(4), writes(1), ints(6), INT)
@@ -70,7 +72,7 @@ def _sum_up(task, x, dy, dw, own, sums, where, with_bias, tasks):
         seen = (rows - 1) * step + span
         a, image, line = padded(x, n, images, i * step - top, seen, left, row, start_x)
         if with_bias:
-            _add_rows(dy, n, images, i, rows, sums[task])
+            add_rows(dy, n, images, i, rows, sums[task])
         for p in range(panels):
             here = start_dy + p * most_images * most_rows * out_wide * lanes * size
             given = _cotangent_panel(dy, n, images, i, rows, p, lanes, here)
@@ -100,19 +102,27 @@ def _round_size(dw, high, wide, lanes, seen):
 def _cotangent_panel(dy, n, images, i, rows, p, lanes, room):
     """Return (address, image pitch, row pitch, pixel pitch, mask) of some filters of dy.
 
-    They are read in dy itself if a pixel's filters lie side by side and fill vectors, or end within one, whose rest
-    the mask then leaves unread; else they are copied to ``room``, filled up with zeros.
+    They are read in dy itself if a pixel's filters lie side by side and fill vectors, or end within one, whose
+    rest the mask then leaves unread; else they are copied to ``room``, filled up with zeros. So they are where pixels
+    lie so far apart that the first-level cache has room for a few of them only.
     """
     size, wide = dy.itemsize, dy.shape[3]
     present = min(lanes, dy.shape[1] - p * lanes)
     origin = dy.ctypes.data + n * dy.strides[0] + p * lanes * dy.strides[1] + i * dy.strides[2]
-    if (dy.shape[1] == 1 or dy.strides[1] == size) and (present % tile_lanes(dy) == 0 or present < tile_lanes(dy)):
+    together = dy.shape[1] == 1 or dy.strides[1] == size
+    fills = present % tile_lanes(dy) == 0 or present < tile_lanes(dy)
+    if together and fills and dy.strides[3] < FAR:
         return origin, dy.strides[0] // size, dy.strides[2] // size, dy.strides[3] // size, 1
-    clear(room, images * rows * wide * lanes * size)
+    if present < lanes:
+        clear(room, images * rows * wide * lanes * size)
     for m in range(images):
         for v in range(rows):
             line = origin + m * dy.strides[0] + v * dy.strides[2]
             to = room + (m * rows + v) * wide * lanes * size
+            if together:
+                for j in range(wide):
+                    copy(to + j * lanes * size, line + j * dy.strides[3], present * size)
+                continue
             for f in range(present):
                 for j in range(wide):
                     value = fetch(dy, line + j * dy.strides[3] + f * dy.strides[1])
@@ -161,7 +171,7 @@ def _tiles(target, seen, given, extent, taps):
 
 
 @part
-def _add_rows(dy, n, images, i, rows, sums):
+def add_rows(dy, n, images, i, rows, sums):
     """Add to each filter's sum what some rows of dy hold."""
     line = np.empty(sums.size, dy.dtype)
     size = dy.itemsize

@@ -1,0 +1,226 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks import accuracy as accuracy_command
+from benchmarks import inference as inference_command
+from benchmarks import layers as layers_command
+from benchmarks import machine
+from benchmarks import memory as memory_command
+from benchmarks import start as start_command
+from benchmarks import train as train_command
+from benchmarks.idx import DataFileError, read_mnist
+from benchmarks.networks import MODELS, NETWORKS, Network
+from benchmarks.processes import ChildError
+from benchmarks.report import Report
+from benchmarks.settings import Settings
+from whygrad.errors import WhygradError
+
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+# Typer brings its own copy of the classes that its errors descend from; they are reached from one that it names.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+_CommandLineError: Any = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="benchmarks",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Compare whygrad with PyTorch on the CPU: by turns in one process, with the same number of threads.",
+)
+
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="Threads of both sides; all cores if left out.")]
+Rounds = Annotated[int | None, typer.Option(min=1, max=10_000, help="Pairs that are measured.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer and shorter rounds.")]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write all numbers; - for standard output.")
+]
+Torch = Annotated[bool, typer.Option("--torch/--no-torch", help="Measure PyTorch as well.")]
+Compile = Annotated[bool, typer.Option("--compile/--no-compile", help="Try torch.compile for PyTorch's side.")]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--network", help=f"One of {', '.join(n.key for n in NETWORKS)}; may be repeated. All if left out."
+    ),
+]
+
+
+def _prepare(
+    command: str,
+    threads: int | None,
+    rounds: tuple[int | None, int, int],
+    quick: bool,
+    json: str | None,
+    torch: bool,
+    compile_: bool = False,
+) -> tuple[Settings, Report]:
+    """Return the settings and an empty report; ``rounds`` are the wanted, the usual and the quick ones."""
+    wanted, usual, few = rounds
+    if json not in (None, "-") and not Path(json or "").absolute().parent.is_dir():
+        raise typer.BadParameter(f"expected a file in an existing folder, received {json}", param_hint="--json")
+    used = threads or machine.cores()
+    settings = Settings(used, wanted or (few if quick else usual), torch and machine.has_torch(), compile_, quick)
+    report = Report(command, machine.describe(used), json)
+    report.content["options"] = {"rounds": settings.rounds, "quick": quick, "torch": settings.torch}
+    if torch and not settings.torch:
+        report.say("PyTorch is not installed: whygrad is measured alone")
+    return settings, report
+
+
+def _finish(report: Report) -> None:
+    report.write()
+    if report.failed:
+        raise typer.Exit(FAILURE)
+
+
+def _networks(keys: list[str] | None) -> list[Network]:
+    known = {n.key: n for n in NETWORKS}
+    for key in keys or ():
+        if key not in known:
+            raise typer.BadParameter(f"expected one of {', '.join(known)}, received {key}", param_hint="--network")
+    return [n for n in NETWORKS if not keys or n.key in keys]
+
+
+@app.command()
+def train(
+    network: Chosen = None,
+    threads: Threads = None,
+    rounds: Rounds = None,
+    quick: Quick = False,
+    json: Json = None,
+    torch: Torch = True,
+    compile_: Compile = True,
+) -> None:
+    """Whole training steps: forward, loss, backward, SGD with momentum 0.9."""
+    networks = _networks(network)
+    settings, report = _prepare("train", threads, (rounds, 15, 5), quick, json, torch, compile_)
+    with machine.using(settings.threads, torch=settings.torch):
+        train_command.measure(networks, settings, report)
+    _finish(report)
+
+
+@app.command()
+def layers(
+    threads: Threads = None, rounds: Rounds = None, quick: Quick = False, json: Json = None, torch: Torch = True
+) -> None:
+    """Each pass of single convolutions, in GFLOP/s and as a share of what the machine can do."""
+    settings, report = _prepare("layers", threads, (rounds, 9, 3), quick, json, torch)
+    with machine.using(settings.threads, torch=settings.torch):
+        layers_command.measure(settings, report)
+    _finish(report)
+
+
+@app.command()
+def inference(
+    model: Annotated[
+        list[str] | None, typer.Option(help="A ready model; may be repeated. All if left out.")
+    ] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Images at once; may be repeated.")] = None,
+    threads: Threads = None,
+    rounds: Rounds = None,
+    quick: Quick = False,
+    json: Json = None,
+    torch: Torch = True,
+    compile_: Compile = True,
+) -> None:
+    """Predictions of the ready models."""
+    names = [name for name, _ in MODELS]
+    for name in model or ():
+        if name not in names:
+            raise typer.BadParameter(f"expected one of {', '.join(names)}, received {name}", param_hint="--model")
+    settings, report = _prepare("inference", threads, (rounds, 15, 5), quick, json, torch, compile_)
+    with machine.using(settings.threads, torch=settings.torch):
+        inference_command.measure(model or names, batch or list(inference_command.BATCHES), settings, report)
+    _finish(report)
+
+
+@app.command()
+def start(
+    threads: Threads = None, rounds: Rounds = None, quick: Quick = False, json: Json = None, torch: Torch = True
+) -> None:
+    """Imports, and from the start of Python to the end of a first training step, in fresh processes."""
+    settings, report = _prepare("start", threads, (rounds, 9, 3), quick, json, torch)
+    start_command.measure(settings, report)
+    _finish(report)
+
+
+@app.command()
+def memory(
+    network: Chosen = None,
+    threads: Threads = None,
+    rounds: Rounds = None,
+    quick: Quick = False,
+    json: Json = None,
+    torch: Torch = True,
+) -> None:
+    """The most memory that training steps hold, each side in fresh processes."""
+    networks = _networks(network)
+    settings, report = _prepare("memory", threads, (rounds, 3, 1), quick, json, torch)
+    memory_command.measure(networks, settings, report)
+    _finish(report)
+
+
+@app.command()
+def accuracy(
+    data: Annotated[Path, typer.Option(help="Folder of MNIST's four gzipped IDX files.")],
+    goal: Annotated[float, typer.Option(min=0.0, max=1.0, help="Test accuracy to reach.")] = 0.99,
+    max_epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the images at most.")] = 10,
+    every: Annotated[int, typer.Option(min=1, help="Steps between evaluations.")] = 100,
+    learning_rate: Annotated[float, typer.Option(min=1e-6, max=10.0, help="Of SGD with momentum 0.9.")] = 0.02,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first weights, the order and dropout.")] = 0,
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = None,
+    torch: Torch = True,
+    compile_: Compile = True,
+) -> None:
+    """Seconds of training until MNIST's test images are recognised."""
+    recipe = accuracy_command.Recipe(goal, max_epochs, every, learning_rate, seed)
+    settings, report = _prepare("accuracy", threads, (None, 1, 1), quick, json, torch, compile_)
+    report.content["options"] |= {"goal": goal, "learning_rate": learning_rate, "seed": seed, "every": every}
+    with machine.using(settings.threads, torch=settings.torch):
+        accuracy_command.measure(read_mnist(data), recipe, settings, report)
+    _finish(report)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        result = app(args=arguments, prog_name="python -m benchmarks", standalone_mode=False)
+        sys.stdout.flush()
+    except _CommandLineError as error:
+        usage = isinstance(error, _UsageError)
+        message = error.format_message()
+        _say(f"{message} See python -m benchmarks --help." if usage and message else message)
+        return USAGE if usage else FAILURE
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (DataFileError, ChildError, machine.ThreadsError, WhygradError, OSError) as error:
+        _say(str(error))
+        return FAILURE
+    if result == INTERRUPTED:  # Typer turns the interruption into its exit code
+        _say("interrupted")
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str) -> None:
+    if message:
+        sys.stderr.write(f"benchmarks: {' '.join(message.split())}\n")
