@@ -53,7 +53,7 @@ def check(network: Network) -> dict[str, Any]:
     refused: list[str] = []
     for seed in range(BATCHES):
         try:
-            found = require_step(*_first_steps(network, seed, np.float32))
+            found = require_step(*_first_steps(network, seed, np.float32), tolerance=network.float32)
         except DisagreementError as error:
             refused.append(str(error))
         else:

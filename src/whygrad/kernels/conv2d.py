@@ -84,10 +84,10 @@ def weight_gradient(
 
 
 def _correlate(x: Array, w: Array, b: Array | None, y: Array, where: Windows) -> None:
-    if one_channel.suits(w.shape, where.stride) and y[:, 0].flags.c_contiguous:
-        one_channel.correlate(x, w, 0.0 if b is None else float(b[0]), y, where.flat[2:])
-        return
     bias = _NO_BIAS[x.dtype] if b is None else np.ascontiguousarray(b)
+    if one_channel.suits(w.shape, where.stride) and y[:, 0].flags.c_contiguous:
+        one_channel.correlate(x, w, bias, y, where.flat[2:])
+        return
     if _by_winograd(w.shape, where, y):
         winograd.correlate[x.dtype](x, w, bias, y, *where.before, b is not None)
     else:

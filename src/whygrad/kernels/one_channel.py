@@ -1,7 +1,7 @@
 """Convolution from one channel to one, of stride 1: whole rows of an image at a time.
 
-With a single filter the lanes of a register tile would stay empty. Here they are the columns of the image: each tap
-adds one row, shifted and multiplied by its weight, to another. What lies outside the image is left out.
+With a single filter the lanes of a register tile would stay empty if they were filters. Here they are the columns
+of the image, and the sum runs over the taps.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from whygrad.kernels.compiler import INT, REAL, ints, kernel, part, reads, writes
+from whygrad.kernels.blocks import block, tile_columns
+from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
 from whygrad.kernels.layout import tasks_for
+from whygrad.kernels.memory import release, scratch
+from whygrad.kernels.padding import padded
 from whygrad.kernels.threads import fork
 from whygrad.typing import Array
 
@@ -23,9 +26,11 @@ def suits(w_shape: tuple[int, ...], stride: tuple[int, int]) -> bool:
     return w_shape[0] == w_shape[1] == 1 and stride == (1, 1)
 
 
-def correlate(x: Array, w: Array, bias: float, y: Array, where: Four) -> None:
+def correlate(x: Array, w: Array, bias: Array, y: Array, where: Four) -> None:
     """Write the correlation of x (N, 1, H, W) with w (1, 1, R, S) to y; ``where`` is (d_v, d_h, top, left)."""
-    _correlate[x.dtype](_planes(x), w[0, 0], bias, y[:, 0], where, tasks_for(y.size))
+    _correlate[x.dtype](
+        x, w[0, 0], bias, y[:, 0], where, min(tasks_for(2 * y.size), max(1, y.shape[0] * y.shape[2]))
+    )
 
 
 def weight_gradient(x: Array, dy: Array, dw: Array, db: Array, where: Four) -> None:
@@ -43,24 +48,41 @@ def _planes(x: Array) -> Array:
     return np.ascontiguousarray(x[:, 0])
 
 
-@kernel(reads(3, dense=True), reads(2), REAL, writes(3, dense=True), ints(4), INT)
+@kernel(reads(4), reads(2), reads(1), writes(3, dense=True), ints(4), INT)
 def _correlate(x, w, bias, y, where, tasks):
     fork(_correlate_part, tasks, (x, w, bias, y, where, tasks))
 
 
 @part
 def _correlate_part(task, x, w, bias, y, where, tasks):
+    """Run the register tile with one row: its lanes are columns, its depth is a row of taps."""
     dilation, apart, top, left = where
-    high, lines = y.shape[1], y.shape[0] * y.shape[1]
-    for at in range(lines * task // tasks, lines * (task + 1) // tasks):
+    size, lanes, (taps_v, taps_h) = x.itemsize, tile_columns(x), w.shape
+    high, wide = y.shape[1:]
+    line = wide + (taps_h - 1) * apart
+    lines = y.shape[0] * high
+    at, last = lines * task // tasks, lines * (task + 1) // tasks
+    room, start = scratch((min(high, last - at) + (taps_v - 1) * dilation) * line + lanes, x)
+    weights = np.ascontiguousarray(w)
+    offsets = np.empty(lanes, x.dtype)
+    offsets[:] = bias[0]
+    while at < last:
         n, i = at // high, at % high
-        y[n, i] = bias
-        for r in range(w.shape[0]):
-            h = i + r * dilation - top
-            if 0 <= h < x.shape[1]:
-                for s in range(w.shape[1]):
-                    begin, end, shift = _overlap(s * apart - left, x.shape[2], y.shape[2])
-                    _add_multiple(y[n, i, begin:end], x[n, h, begin + shift : end + shift], w[r, s])
+        rows = min(high - i, last - at)
+        padded(x, n, 1, i - top, rows + (taps_v - 1) * dilation, left, line, start)
+        for v in range(rows):
+            for j in range(0, wide, lanes):
+                here = y.ctypes.data + ((at + v) * wide + j) * size
+                block(
+                    x,
+                    (
+                        *(1, min(lanes, wide - j), weights.ctypes.data, 0, 1, taps_h),
+                        *(start + (v * line + j) * size, apart, dilation * line, here, wide),
+                        *(taps_v, taps_h, 2, offsets.ctypes.data, 0, 0),
+                    ),
+                )
+        at += rows
+    release(room)
 
 
 @part
@@ -68,12 +90,6 @@ def _overlap(shift, wide, out):
     """Return from which output column to which the shifted one lies in the image, and the shift."""
     begin = min(max(0, -shift), out)
     return begin, max(begin, min(out, wide - shift)), shift
-
-
-@part
-def _add_multiple(sums, row, factor):
-    for j in range(sums.size):
-        sums[j] += factor * row[j]
 
 
 @kernel(reads(3, dense=True), reads(3, dense=True), SUMS, INT, ints(4), INT)

@@ -85,3 +85,13 @@ def places(columns, stride, left, channels):
         for k in range(channels):
             result[j * channels + k] = (j * stride - left) * channels + k
     return result
+
+
+@part
+def windows_of(size, before, taps, stride, dilation, output):
+    """Return a table: which window sees each row of an image through each of its taps, or −1."""
+    table = np.empty((size, taps), np.int64)
+    for row in range(size):
+        for tap in range(taps):
+            table[row, tap] = window_at(row + before - tap * dilation, stride, output)
+    return table

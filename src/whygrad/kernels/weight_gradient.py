@@ -103,8 +103,8 @@ def _cotangent_panel(dy, n, images, i, rows, p, lanes, room):
     """Return (address, image pitch, row pitch, pixel pitch, mask) of some filters of dy.
 
     They are read in dy itself if a pixel's filters lie side by side and fill vectors, or end within one, whose
-    rest the mask then leaves unread; else they are copied to ``room``, filled up with zeros. So they are where pixels
-    lie so far apart that the first-level cache has room for a few of them only.
+    rest the mask then leaves unread; else they are copied to ``room``, filled up with zeros. So they are, too,
+    where pixels lie so far apart that the first-level cache has room for a few of them only.
     """
     size, wide = dy.itemsize, dy.shape[3]
     present = min(lanes, dy.shape[1] - p * lanes)
