@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def floats(op: str, **arrays: Any) -> list[Array]:
 
 def rank(op: str, name: str, array: Array, layout: str) -> None:
     """Refuse an array whose number of axes differs from that of ``layout``, written like ``"(N, C, H, W)"``."""
-    wanted = sum(bool(letter.strip()) for letter in layout.strip("()").split(","))
+    wanted = _axes(layout)
     if array.ndim != wanted:
         remedy = f"reshape {name} to {wanted} axes"
         if layout == "(N, C, H, W)" and array.ndim in (2, 3):
@@ -52,6 +53,11 @@ def rank(op: str, name: str, array: Array, layout: str) -> None:
         elif array.ndim > wanted == 2:
             remedy = "flatten the axes after the first"
         raise ShapeError(op, f"{name} of shape {layout}", f"{array.shape}", remedy)
+
+
+@cache
+def _axes(layout: str) -> int:
+    return sum(bool(letter.strip()) for letter in layout.strip("()").split(","))
 
 
 def shape(op: str, name: str, array: Array, wanted: Shape, remedy: str) -> None:

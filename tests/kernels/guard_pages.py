@@ -8,8 +8,8 @@ import mmap
 import sys
 
 import numpy as np
-
 from tests.kernels.test_convolutions import passes
+
 from whygrad.ops import OPERATIONS, conv2d, linear
 
 PAGE = mmap.PAGESIZE
@@ -52,8 +52,13 @@ def main():
         for before in (False, True):
             for name, operation in OPERATIONS.items():
                 for sample in operation.samples(rng):
-                    inputs = {key: at_the_end_of_a_page(a.astype(dtype), before=before) for key, a in sample.inputs.items()}
-                    constants = tuple(at_the_end_of_a_page(a.astype(dtype), before=before) for a in sample.constants)
+                    inputs = {
+                        key: at_the_end_of_a_page(a.astype(dtype), before=before)
+                        for key, a in sample.inputs.items()
+                    }
+                    constants = tuple(
+                        at_the_end_of_a_page(a.astype(dtype), before=before) for a in sample.constants
+                    )
                     y, pullback = operation.run(sample._replace(constants=constants), inputs)
                     pullback(at_the_end_of_a_page(np.ones(y.shape, dtype), before=before))
             for channels, filters in ((1, 6), (3, 16), (6, 17), (16, 33), (5, 64)):

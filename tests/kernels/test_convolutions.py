@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.ops.shared import ORDERS, lay_out
+
 from whygrad import engines
 from whygrad.ops import conv2d, conv_transpose2d, linear
 

@@ -76,5 +76,7 @@ def test_on_another_vector_width(width, tmp_path):
     )
     given = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU")}
     environment = given | WIDTHS[width] | {"WHYGRAD_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -152,35 +152,38 @@ class _Emitter:
         row = [self.offset(given["c"], b.mul(self.count(r), given["c_r"])) for r in range(len(sums))]
         step = [self.count(v * self.real.lanes) for v in range(len(guards))]
 
-        zero = ir.Constant(self.vector, [0.0] * self.real.lanes)
         begin = b.block
-        add, bias, store = (b.append_basic_block(n) for n in ("add", "bias", "store"))
-        switch = b.switch(given["start"], store)
+        add, bias, ready = (b.append_basic_block(n) for n in ("add", "bias", "ready"))
+        switch = b.switch(given["start"], ready)
         switch.add_case(self.count(1), add)
         switch.add_case(self.count(2), bias)
         b.position_at_end(add)
-        held = [[self.load(self.offset(p, step[v]), g) for v, g in enumerate(guards)] for p in row]
-        b.branch(store)
+        added = [
+            [b.fadd(value, self.load(self.offset(row[r], step[v]), guards[v])) for v, value in enumerate(line)]
+            for r, line in enumerate(sums)
+        ]
+        b.branch(ready)
         b.position_at_end(bias)
-        given_bias = [self.load(self.offset(given["bias"], step[v]), g) for v, g in enumerate(guards)]
-        b.branch(store)
-        b.position_at_end(store)
-        starts = []
-        for r in range(len(sums)):
-            line = []
-            for v in range(len(guards)):
-                phi = b.phi(self.vector)
-                for value, block in ((zero, begin), (held[r][v], add), (given_bias[v], bias)):
-                    phi.add_incoming(value, block)
-                line.append(phi)
-            starts.append(line)
-        with_relu = b.icmp_signed("!=", given["relu"], self.count(0))
-        for r, line in enumerate(sums):
-            for v, value in enumerate(line):
-                total = b.fadd(value, starts[r][v])
-                negative = b.fcmp_ordered("<", total, zero)
-                chosen = b.and_(negative, self.spread(with_relu, self.mask))
-                self.store(b.select(chosen, zero, total), self.offset(row[r], step[v]), guards[v])
+        offsets = [self.load(self.offset(given["bias"], step[v]), g) for v, g in enumerate(guards)]
+        shifted = [[b.fadd(value, offsets[v]) for v, value in enumerate(line)] for line in sums]
+        b.branch(ready)
+        b.position_at_end(ready)
+        totals = [[b.phi(self.vector) for _ in line] for line in sums]
+        for r, line in enumerate(totals):
+            for v, phi in enumerate(line):
+                for values, block in ((sums, begin), (added, add), (shifted, bias)):
+                    phi.add_incoming(values[r][v], block)
+        zero = ir.Constant(self.vector, [0.0] * self.real.lanes)
+        with b.if_else(b.icmp_signed("!=", given["relu"], self.count(0))) as (cut, plain):
+            with cut:
+                for r, line in enumerate(totals):
+                    for v, total in enumerate(line):
+                        positive = b.select(b.fcmp_ordered("<", total, zero), zero, total)
+                        self.store(positive, self.offset(row[r], step[v]), guards[v])
+            with plain:
+                for r, line in enumerate(totals):
+                    for v, total in enumerate(line):
+                        self.store(total, self.offset(row[r], step[v]), guards[v])
 
     # Small words of the above.
 

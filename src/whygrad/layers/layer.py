@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -57,6 +57,11 @@ class Layer:
     def parameters(self) -> dict[str, Parameter]:
         """Return the layer's parameters and running statistics by name."""
         return {}
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """The shapes of the layer's parameters and running statistics by name."""
+        return {name: parameter.shape for name, parameter in self.parameters().items()}
 
     def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> dict[str, Array]:
         """Return fresh parameters by name, drawn from ``rng``."""
@@ -175,20 +180,22 @@ def _of_inputs_backward(
 def take(params: Params, layer: Layer, prefix: str = "") -> dict[str, Array]:
     """Return the parameters of ``layer``, which stand in ``params`` under ``prefix``."""
     own = {}
-    for name, parameter in layer.parameters().items():
+    for name, shape in layer.shapes.items():
         array = params.get(prefix + name)
         if array is None:
             remedy = "create them with model.init(rng), or load a file of the same architecture"
             raise OptionError("parameters", f"an entry {prefix + name!r}", "none", remedy)
-        if array.shape != parameter.shape:
+        if array.shape != shape:
             remedy = "create parameters with model.init(rng), or load a file of the same architecture"
-            raise ShapeError("parameters", f"{prefix + name} of shape {parameter.shape}", f"{array.shape}", remedy)
+            raise ShapeError("parameters", f"{prefix + name} of shape {shape}", f"{array.shape}", remedy)
         own[name] = array
     return own
 
 
 def prefixed(prefix: str, arrays: Mapping[str, T]) -> dict[str, T]:
     """Return what is named ``name`` under ``prefix.name``."""
+    if not arrays:
+        return {}
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 

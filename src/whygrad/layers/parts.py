@@ -23,7 +23,7 @@ class Parts:
         self.layers = dict(layers)
         self.scopes = {name: (scopes or {}).get(name, name) for name in layers}
         self.parameters: dict[str, Parameter] = {}
-        self._names: dict[str, list[str]] = {}
+        self._names: dict[str, list[tuple[str, str]]] = {}
         for name, layer in self.layers.items():
             if not isinstance(layer, Layer):
                 remedy = "pass layers, not classes or functions: ReLU(), not ReLU"
@@ -33,7 +33,8 @@ class Parts:
                     where, "a name without dots", f"{name!r}", "dots separate the names of nested layers"
                 )
             own = layer.parameters()
-            self._names[name] = list(own)
+            scope = f"{self.scopes[name]}." if self.scopes[name] else ""
+            self._names[name] = [(short, scope + short) for short in own]
             for full, parameter in self.scoped(name, own).items():
                 known = self.parameters.setdefault(full, parameter)
                 if known.shape != parameter.shape:
@@ -47,9 +48,8 @@ class Parts:
 
     def own(self, params: Params, name: str) -> dict[str, Array]:
         """Return the parameters of the layer ``name`` under the names that it gives them itself."""
-        scope = f"{self.scopes[name]}." if self.scopes[name] else ""
         try:
-            return {own: params[scope + own] for own in self._names[name]}
+            return {own: params[full] for own, full in self._names[name]}
         except KeyError as missing:
             remedy = "create parameters with model.init(rng), or load a file of the same architecture"
             raise OptionError("parameters", f"an entry {missing}", "none", remedy) from None
