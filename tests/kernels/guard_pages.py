@@ -6,6 +6,8 @@ Started by ``test_memory.py`` in a process of its own.
 import ctypes
 import mmap
 import sys
+from functools import partial
+from itertools import product
 
 import numpy as np
 from tests.kernels.test_convolutions import passes
@@ -46,29 +48,31 @@ def run(function, inputs, dtype, *, before):
         passes(function, placed[:-1], placed[-1])
 
 
+def run_sample(operation, sample, dtype, *, before):
+    """Call a registered operation with all arrays beside forbidden pages."""
+
+    def placed(array):
+        return at_the_end_of_a_page(array.astype(dtype), before=before)
+
+    inputs = {key: placed(array) for key, array in sample.inputs.items()}
+    sample = sample._replace(constants=tuple(placed(array) for array in sample.constants))
+    y, pullback = operation.run(sample, inputs)
+    pullback(placed(np.ones(y.shape)))
+
+
 def main():
     rng = np.random.default_rng(0)
-    for dtype in ("float32", "float64"):
-        for before in (False, True):
-            for name, operation in OPERATIONS.items():
-                for sample in operation.samples(rng):
-                    inputs = {
-                        key: at_the_end_of_a_page(a.astype(dtype), before=before)
-                        for key, a in sample.inputs.items()
-                    }
-                    constants = tuple(
-                        at_the_end_of_a_page(a.astype(dtype), before=before) for a in sample.constants
-                    )
-                    y, pullback = operation.run(sample._replace(constants=constants), inputs)
-                    pullback(at_the_end_of_a_page(np.ones(y.shape, dtype), before=before))
-            for channels, filters in ((1, 6), (3, 16), (6, 17), (16, 33), (5, 64)):
-                x, w = rng.normal(size=(3, channels, 9, 8)), rng.normal(size=(filters, channels, 3, 3))
-                for padding in (0, 1):
-                    run(lambda x, w, p=padding: conv2d(x, w, padding=p), [x, w], dtype, before=before)
-                    run(lambda x, w, p=padding: conv2d(x, w, padding=p, stride=2), [x, w], dtype, before=before)
-            for samples, features, outputs in ((1, 7, 10), (9, 33, 17), (20, 300, 47)):
-                run(linear, [rng.normal(size=s) for s in ((samples, features), (outputs, features), outputs)],
-                    dtype, before=before)  # fmt: skip
+    for dtype, before in product(("float32", "float64"), (False, True)):
+        for operation in OPERATIONS.values():
+            for sample in operation.samples(rng):
+                run_sample(operation, sample, dtype, before=before)
+        for channels, filters in ((1, 1), (1, 6), (3, 16), (6, 17), (16, 33), (16, 16), (32, 48), (5, 64)):
+            x, w = rng.normal(size=(3, channels, 9, 8)), rng.normal(size=(filters, channels, 3, 3))
+            for padding, stride in ((0, 1), (1, 1), (0, 2), (1, 2)):
+                run(partial(conv2d, padding=padding, stride=stride), [x, w], dtype, before=before)
+        for samples, features, outputs in ((1, 7, 10), (9, 33, 17), (20, 300, 47)):
+            shapes = (samples, features), (outputs, features), (outputs,)
+            run(linear, [rng.normal(size=shape) for shape in shapes], dtype, before=before)
     sys.stdout.write("untouched\n")
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.ops.shared import ORDERS, lay_out
 
 from whygrad import engines
+from whygrad.kernels import winograd
 from whygrad.ops import conv2d, conv_transpose2d, linear
 
 
@@ -106,6 +107,33 @@ def test_convolutions_large_enough_for_several_tasks(samples, order):
     shapes = [(samples, 24, 40 if samples < 64 else 13, 21), (40, 24, 3, 3), (40,)]
     assert_twins_agree(partial(conv2d, padding="same"), shapes, 0, order, 64 * 13 * 21 * 24)
     assert_twins_agree(partial(conv2d, padding=1, stride=2), shapes, 1, order, 64 * 13 * 21 * 24)
+
+
+@settings(max_examples=25)
+@given(
+    st.integers(1, 5),
+    st.sampled_from([16, 32, 48]),
+    st.sampled_from([16, 32, 48]),
+    st.tuples(st.integers(2, 15), st.integers(2, 15)),
+    st.tuples(*[st.integers(1, 3)] * 4),
+    st.sampled_from(ORDERS),
+    st.integers(0, 2**32 - 1),
+)
+def test_filters_of_3x3_that_go_through_winograd_s_algorithm(batch, channels, filters, size, padding, order, seed):
+    shapes = [(batch, channels, *size), (filters, channels, 3, 3), (filters,)]
+    assert winograd.suits(shapes[1], (1, 1), (1, 1), 16)
+    terms = 9 * max(channels, filters, batch * 20 * 20)
+    assert_twins_agree(partial(conv2d, padding=padding), shapes, seed, order, terms)
+
+
+def test_winograd_s_algorithm_is_as_exact_as_plain_sums():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(8, 64, 16, 16)), rng.normal(size=(64, 64, 3, 3))
+    right = conv2d(x, w, padding=1)[0]
+    single = conv2d(x.astype(np.float32), w.astype(np.float32), padding=1)[0]
+    with engines.engine("definition"):
+        plain = conv2d(x.astype(np.float32), w.astype(np.float32), padding=1)[0]
+    assert np.abs(single - right).max() < 4 * np.abs(plain - right).max()
 
 
 def test_one_output_position_per_image():

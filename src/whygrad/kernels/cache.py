@@ -50,11 +50,14 @@ def compiled(name: str, real: str, make: Callable[[bool], Any]) -> Any:
             made = make(folder is not None)
             if folder is not None:
                 (folder / f"{name}.ready").touch()
-        except OSError as error:
+        except Exception as error:
             if folder is None:
                 raise
-            _warn(f"cannot keep compiled kernels in {folder} ({error.strerror or error})")
-            made = make(False)
+            made = make(False)  # an error of the kernel itself comes again here
+            if isinstance(error, OSError):
+                _warn(f"cannot keep compiled kernels in {folder} ({error.strerror or error})")
+            else:  # damaged files, which the next process is not to meet
+                shutil.rmtree(folder, ignore_errors=True)
     for listener in _listeners:
         listener(name, real, time.perf_counter() - began)
     return made
@@ -74,7 +77,7 @@ def _caching(real: str) -> Iterator[Path | None]:
         yield None
         return
     folder = root / real
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
     try:
         yield folder
