@@ -8,7 +8,7 @@ import os
 from whygrad.errors import OptionError
 from whygrad.validation import whole
 
-_MOST = 1024
+MOST_THREADS = 1024
 
 #: The number of threads, where compiled code reads it; 0 as long as nobody has asked.
 thread_count = ctypes.c_int64(0)
@@ -44,15 +44,15 @@ def set_num_threads(threads: int) -> None:
         1
         >>> set_num_threads(before)
     """
-    thread_count.value = whole("set_num_threads", "threads", threads, 1, _MOST)
+    thread_count.value = whole("set_num_threads", "threads", threads, 1, MOST_THREADS)
 
 
 def _default() -> int:
     given = os.environ.get("WHYGRAD_NUM_THREADS", "").strip()
     if not given:
         ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(_MOST, ours)
-    if not given.isdecimal() or not 1 <= int(given) <= _MOST:
+        return min(MOST_THREADS, ours)
+    if not given.isdecimal() or not 1 <= int(given) <= MOST_THREADS:
         remedy = "set it to the number of cores to use, or unset it for all"
-        raise OptionError("WHYGRAD_NUM_THREADS", f"a whole number from 1 to {_MOST}", repr(given), remedy)
+        raise OptionError("WHYGRAD_NUM_THREADS", f"a whole number from 1 to {MOST_THREADS}", repr(given), remedy)
     return int(given)

@@ -20,6 +20,7 @@ from whygrad.data import DATASETS
 from whygrad.errors import GradientError, OptionError
 from whygrad.layers import count
 from whygrad.models import MODELS
+from whygrad.threads import set_num_threads
 from whygrad.training import Evaluation, Experiment, Recipe, Run, Step, evaluate, fit
 from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, prepare
 
@@ -81,11 +82,11 @@ def train(
     if resume is not None and set(chosen) - {"resume", "check", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
-    # One thread: matrices this small gain nothing from more, which only get in the way of whatever else runs, and
-    # the same seed gives the same bits whatever the number of cores.
+    # What is left to NumPy is too small to gain from threads of its own, which only get in the way of the kernels'.
     with threadpool_limits(1, "blas"):
         experiment = prepare(recipe) if resume is None else None
         run = Run(resume) if resume is not None else Run.create(recipe, out)
+        set_num_threads(run.threads)
         experiment = experiment or run.experiment()
         shown = console.out() if not as_json else Console(quiet=True)
         summary = run.summary

@@ -60,8 +60,9 @@ def backward(
 def _forward(
     x, y, gamma, beta, old_mean, old_var, mean, scale, new_mean, new_var, pixels, training, momentum, eps, tasks
 ):
-    mean[:], new_mean[:], new_var[:] = old_mean, old_mean, old_var
-    variance = old_var.copy()
+    variance, factor = np.empty(mean.size, mean.dtype), np.empty(mean.size, mean.dtype)
+    for c in range(mean.size):
+        mean[c], new_mean[c], new_var[c], variance[c] = old_mean[c], old_mean[c], old_var[c], old_var[c]
     if training:
         _moments(x, mean, variance, pixels, tasks)
         for c in range(mean.size):
@@ -69,8 +70,9 @@ def _forward(
             new_var[c] = (1 - momentum) * old_var[c] + momentum * variance[c] * (pixels / (pixels - 1))
     for c in range(mean.size):
         scale[c] = 1 / np.sqrt(variance[c] + eps)
+        factor[c] = gamma[c] * scale[c]
     times = _repetitions(pixels, mean.size)
-    mean_, factor_, beta_ = _repeat(mean, times), _repeat(gamma * scale, times), _repeat(beta, times)
+    mean_, factor_, beta_ = _repeat(mean, times), _repeat(factor, times), _repeat(beta, times)
     fork(_normalise_part, tasks, (x, y, mean_, factor_, beta_, tasks))
 
 
@@ -85,7 +87,8 @@ def _repeat(values, times):
     """Return a vector so many times on end."""
     result = np.empty(values.size * times, values.dtype)
     for i in range(times):
-        result[i * values.size : (i + 1) * values.size] = values
+        for c in range(values.size):
+            result[i * values.size + c] = values[c]
     return result
 
 
@@ -110,7 +113,7 @@ def _moments(x, mean, variance, pixels, tasks):
     centre = _repeat(mean, _repetitions(pixels, channels))
     sums = np.zeros(2 * tasks * centre.size)
     fork(_moments_part, tasks, (x, centre, sums, tasks))
-    first, second = _added_up(sums, 0, tasks, channels), _added_up(sums, 1, tasks, channels)
+    first, second = _added_up(sums, np.int64(0), tasks, channels), _added_up(sums, np.int64(1), tasks, channels)
     for c in range(channels):
         off = first[c] / pixels
         if second[c] == np.inf and np.isfinite(first[c]):
@@ -172,10 +175,12 @@ def _backward(x, dy, dx, mean, scale, gamma, dgamma, dbeta, pixels, training, ta
     mean_ = _repeat(mean, times)
     sums = np.zeros(2 * tasks * mean_.size)
     fork(_sums_part, tasks, (x, dy, mean_, _repeat(scale, times), sums, tasks))
-    dbeta[:], dgamma[:] = _added_up(sums, 0, tasks, channels), _added_up(sums, 1, tasks, channels)
-    factor, shift, slope = gamma * scale, np.zeros_like(mean), np.zeros_like(mean)
+    first, second = _added_up(sums, np.int64(0), tasks, channels), _added_up(sums, np.int64(1), tasks, channels)
+    factor, shift = np.empty(channels, mean.dtype), np.empty(channels, mean.dtype)
+    slope = np.empty(channels, mean.dtype)
     for c in range(channels):
-        shift[c] = dbeta[c] / pixels
+        dbeta[c], dgamma[c] = first[c], second[c]
+        factor[c], shift[c] = gamma[c] * scale[c], dbeta[c] / pixels
         slope[c] = scale[c] * (dgamma[c] / pixels)
     given = (_repeat(factor, times), mean_, _repeat(shift, times), _repeat(slope, times))
     fork(_dx_part, tasks, (x, dy, dx, given[0], given[1], given[2], given[3], training, tasks))

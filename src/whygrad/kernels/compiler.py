@@ -56,7 +56,7 @@ def part(function: Callable[..., Any] | None = None, *, reorder: bool = False) -
     """
     if function is None:
         return lambda f: part(f, reorder=reorder)
-    return numba.njit(**_options(reorder))(function)
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options(reorder))(function)
 
 
 def kernel(*kinds: Kind, reorder: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
@@ -106,7 +106,7 @@ class Kernel(dict[np.dtype[Any], Any]):
 
 
 def _dispatcher(function: Callable[..., Any], signature: Any, reorder: bool, cache: bool) -> Any:
-    dispatcher = numba.njit(cache=cache, **_options(reorder))(function)
+    dispatcher = numba.njit(cache=cache, no_cfunc_wrapper=True, **_options(reorder))(function)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher

@@ -177,7 +177,8 @@ def add_rows(dy, n, images, i, rows, sums):
     size = dy.itemsize
     for m in range(images):
         for v in range(rows):
-            line[:] = 0
+            for f in range(line.size):
+                line[f] = 0
             origin = dy.ctypes.data + (n + m) * dy.strides[0] + (i + v) * dy.strides[2]
             for j in range(dy.shape[3]):
                 if dy.strides[1] == size:

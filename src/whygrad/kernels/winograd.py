@@ -226,7 +226,8 @@ def _sum_up(task, x, dy, dw, own, sums, top, left, with_bias, tasks):
 def _transform_cotangents(dy, n, images, i0, rows, wide, room, target, pitch):
     """Write A δ Aᵀ of some rows of tiles to [position][tile][f]."""
     size, filters = dy.itemsize, dy.shape[1]
-    a, image, line = padded(dy, n, images, 2 * i0, 2 * rows, 0, 2 * wide, room)
+    left = np.int64(0)  # not a literal, for which there would be another compiled form
+    a, image, line = padded(dy, n, images, 2 * i0, 2 * rows, left, 2 * wide, room)
     for m in range(images):
         for i in range(rows):
             for j in range(wide):

@@ -25,6 +25,7 @@ except ImportError:  # Windows has no such locks
 
 from whygrad.errors import FileError, NonFiniteError, WhygradError
 from whygrad.layers import Layer, count
+from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
@@ -73,6 +74,19 @@ class Run:
             remedy = "restore the file or start a new run"
             raise FileError(str(path / _CONFIG), "a recipe", str(error), remedy) from None
 
+    @property
+    def threads(self) -> int:
+        """The number of threads that the run was begun with; another one would give other last bits.
+
+        Raises:
+            FileError: what stands there is no number of threads.
+        """
+        threads = self.config.get("threads", get_num_threads())
+        if type(threads) is not int or not 1 <= threads <= MOST_THREADS:
+            remedy = "restore the file or start a new run"
+            raise FileError(str(self.path / _CONFIG), "a number of threads", f"{threads!r}", remedy)
+        return threads
+
     @classmethod
     def create(cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs")) -> Run:
         """Make the directory of a new run.
@@ -85,8 +99,8 @@ class Run:
         Raises:
             FileError: the directory is in use or cannot be written.
         """
-        versions = {"whygrad": __version__, "numpy": np.__version__}
-        files = {_CONFIG: pack_json(versions | {"recipe": recipe.to_dict()})}
+        made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
+        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()})}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 remedy = "choose another directory, or continue it with --resume"
