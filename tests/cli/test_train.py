@@ -63,7 +63,7 @@ def start(environment, cwd, *arguments):
     )
 
 
-LONG = ("train", "--epochs", "8", "--batch-size", "64", "--out", "run")
+LONG = ("train", "--epochs", "40", "--batch-size", "64", "--out", "run")
 
 
 @pytest.fixture(scope="module")

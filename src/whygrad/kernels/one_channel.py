@@ -13,7 +13,7 @@ from whygrad.kernels.blocks import block, tile_columns
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
 from whygrad.kernels.layout import tasks_for
 from whygrad.kernels.memory import release, scratch
-from whygrad.kernels.padding import padded
+from whygrad.kernels.padding import pad_image
 from whygrad.kernels.threads import fork
 from whygrad.typing import Array
 
@@ -69,7 +69,8 @@ def _correlate_part(task, x, w, bias, y, where, tasks):
     while at < last:
         n, i = at // high, at % high
         rows = min(high - i, last - at)
-        padded(x, n, 1, i - top, rows + (taps_v - 1) * dilation, left, line, start)
+        # Always a copy: the tile reads whole vectors, past the last column.
+        pad_image(x, n, i - top, rows + (taps_v - 1) * dilation, left, line, start, x.strides[3] == size)
         for v in range(rows):
             for j in range(0, wide, lanes):
                 here = y.ctypes.data + ((at + v) * wide + j) * size

@@ -21,12 +21,12 @@ def padded(x, n, images, first, rows, left, width, room):
         return start, x.strides[0] // size, x.strides[2] // size
     line = width * channels
     for m in range(images):
-        _pad_image(x, n + m, first, rows, left, width, room + m * rows * line * size, side_by_side)
+        pad_image(x, n + m, first, rows, left, width, room + m * rows * line * size, side_by_side)
     return room, rows * line, line
 
 
 @part
-def _pad_image(x, n, first, rows, left, width, target, side_by_side):
+def pad_image(x, n, first, rows, left, width, target, side_by_side):
     """Copy some rows of one image with its zeros."""
     size, channels = x.itemsize, x.shape[1]
     begin = min(max(left, 0), width)
