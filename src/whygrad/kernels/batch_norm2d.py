@@ -191,16 +191,19 @@ def _sums_part(task, x, dy, mean, scale, sums, tasks):
     """Add up dy and dy·x̂ over this task's pixels."""
     width = mean.size
     first, second = sums[2 * task * width : (2 * task + 1) * width], sums[(2 * task + 1) * width :]
-    pairs = 0 if width == 0 else x.size // (2 * width)
-    for pair in range(pairs * task // tasks, pairs * (task + 1) // tasks):
-        at = 2 * pair * width
+    fours = 0 if width == 0 else x.size // (4 * width)
+    for four in range(fours * task // tasks, fours * (task + 1) // tasks):
+        at = 4 * four * width
         x0, x1 = x[at : at + width], x[at + width : at + 2 * width]
+        x2, x3 = x[at + 2 * width : at + 3 * width], x[at + 3 * width : at + 4 * width]
         g0, g1 = dy[at : at + width], dy[at + width : at + 2 * width]
+        g2, g3 = dy[at + 2 * width : at + 3 * width], dy[at + 3 * width : at + 4 * width]
         for i in range(mean.size):
-            first[i] += g0[i] + g1[i]
-            second[i] += g0[i] * ((x0[i] - mean[i]) * scale[i]) + g1[i] * ((x1[i] - mean[i]) * scale[i])
+            first[i] += (g0[i] + g1[i]) + (g2[i] + g3[i])
+            d0, d1, d2, d3 = x0[i] - mean[i], x1[i] - mean[i], x2[i] - mean[i], x3[i] - mean[i]
+            second[i] += ((g0[i] * d0 + g1[i] * d1) + (g2[i] * d2 + g3[i] * d3)) * scale[i]
     if task == tasks - 1 and width:
-        for at in range(2 * pairs * width, x.size, width):
+        for at in range(4 * fours * width, x.size, width):
             x_, g_ = x[at : at + width], dy[at : at + width]
             for i in range(x_.size):
                 first[i] += g_[i]

@@ -153,18 +153,28 @@ def _transform_outputs(y, n, images, i0, rows, wide, products, pitch, bias):
     """Write Aᵀ m A plus the bias to the output; of tiles that hang over its edge only what is inside."""
     size, filters = y.itemsize, y.shape[1]
     spare = products + 16 * pitch * size
-    for t in range(images * rows * wide):
-        m, i, j = t // (rows * wide), i0 + t // wide % rows, t % wide
-        to = y.ctypes.data + (n + m) * y.strides[0] + 2 * i * y.strides[2] + 2 * j * y.strides[3]
-        source = products + t * filters * size
-        if 2 * i + 1 < y.shape[2] and 2 * j + 1 < y.shape[3]:
-            row, pixel = y.strides[2] // size, y.strides[3] // size
-            output_tile(y, (source, 4 * pitch, pitch, to, row, pixel, filters, bias))
-            continue
-        output_tile(y, (source, 4 * pitch, pitch, spare, 2 * filters, filters, filters, bias))
-        for a in range(min(2, y.shape[2] - 2 * i)):
-            for b in range(min(2, y.shape[3] - 2 * j)):
-                copy(to + a * y.strides[2] + b * y.strides[3], spare + (2 * a + b) * filters * size, filters * size)
+    row, pixel = y.strides[2] // size, y.strides[3] // size
+    source = products
+    for m in range(n, n + images):
+        for i in range(2 * i0, 2 * (i0 + rows), 2):
+            line = y.ctypes.data + m * y.strides[0] + i * y.strides[2]
+            for j in range(0, 2 * wide, 2):
+                to = line + j * y.strides[3]
+                if i + 1 < y.shape[2] and j + 1 < y.shape[3]:
+                    output_tile(y, (source, 4 * pitch, pitch, to, row, pixel, filters, bias))
+                else:
+                    output_tile(y, (source, 4 * pitch, pitch, spare, 2 * filters, filters, filters, bias))
+                    _copy_inside(y, i, j, spare, to)
+                source += filters * size
+
+
+@part
+def _copy_inside(y, i, j, tile, target):
+    """Copy those pixels of a 2x2 tile at output row i and column j that are inside the output."""
+    pixel = y.shape[1] * y.itemsize
+    for a in range(min(2, y.shape[2] - i)):
+        for b in range(min(2, y.shape[3] - j)):
+            copy(target + a * y.strides[2] + b * y.strides[3], tile + (2 * a + b) * pixel, pixel)
 
 
 @kernel(reads(4), reads(4), writes(4), writes(1), INT, INT, INT)
