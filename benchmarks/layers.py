@@ -30,14 +30,15 @@ def measure(settings: Settings, report: Report, convolutions: tuple[Convolution,
             rows.append(_row(convolution, name, mine[name], theirs.get(name), limit, settings, report))
     after = peak.measure(settings.threads)
     report.content["peak_gflops_after"] = after / 1e9
-    fastest = max(
-        (r.get(k) or 0.0 for r in report.content["results"] for k in ("gflops", "torch_gflops")), default=0
-    )
-    if fastest * 1e9 > 1.02 * limit or abs(after / limit - 1) > 0.1:
+    if abs(after / limit - 1) > 0.1:
         report.warn(
-            f"the peak is not to be trusted: {limit / 1e9:.0f} GFLOP/s before, {after / 1e9:.0f} after, and the "
-            f"fastest pass reached {fastest:.0f}; measure again on a quiet machine"
+            f"the peak is not to be trusted: {limit / 1e9:.0f} GFLOP/s before and {after / 1e9:.0f} after; measure"
+            " again on a quiet machine"
         )
+    report.say(
+        "GFLOP/s count the products and sums of the definition. Winograd's algorithm does 3x3 filters in 16/36 of"
+        " the products, and PyTorch leaves out those with the padding's zeros: both may pass the peak."
+    )
     report.table(COLUMNS, rows)
 
 

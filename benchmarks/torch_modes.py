@@ -25,6 +25,7 @@ class Choice(NamedTuple):
     run: Any  #: the trainer or predictor in that mode
     call: Call
     trials: dict[str, float | str]  #: median seconds by name, or why one was skipped
+    plain: tuple[Mode, Call] | None = None  #: the quickest without ``torch.compile``, if that is another one
 
 
 Make = Callable[[Mode], tuple[Any, Call]]
@@ -60,8 +61,10 @@ def choose(make: Make, modes: list[tuple[str, Mode]], compiled: bool, settings: 
         if name in made:
             winner, medians = best({n: made[n][2] for n in (winner, name)}, **settings.timing)
             trials |= medians
-    mode, run, call = made[winner]
-    return Choice(mode, run, call, trials)
+            if winner == name:  # by turns with ours it may yet be the slower one
+                plain = name.removesuffix(", compiled")
+                return Choice(*made[winner], trials, (made[plain][0], made[plain][2]))
+    return Choice(*made[winner], trials)
 
 
 def wants_compile(settings: Settings, report: Report) -> bool:

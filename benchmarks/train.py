@@ -84,10 +84,13 @@ def _row(network: Network, settings: Settings, report: Report, compiled: bool) -
         from benchmarks.torch_modes import best_trainer  # noqa: PLC0415
 
         choice = best_trainer(network, dict(trainer.params), settings, report, compiled)
-    result = compare(
-        lambda: trainer.step(x, target), choice.call if choice else None, settings.rounds, **settings.timing
-    )
-    way = f"{choice.mode.name}, {choice.mode.optimizer}" if choice else None
+    ways = [(choice.mode, choice.call), *([choice.plain] if choice.plain else [])] if choice else [(None, None)]
+    runs = [
+        (compare(lambda: trainer.step(x, target), call, settings.rounds, **settings.timing), mode)
+        for mode, call in ways
+    ]
+    result, mode = min(runs, key=lambda run: run[0].peer.median if run[0].peer else 0.0)
+    way = f"{mode.name}, {mode.optimizer}" if mode else None
     report.add(
         network=network.key,
         title=network.title,

@@ -8,6 +8,7 @@ Memory is given out only when no array lies in it any more, so whatever somebody
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left, insort
 from contextvars import ContextVar, Token
 from math import prod
 from types import TracebackType
@@ -18,8 +19,12 @@ import numpy.typing as npt
 
 from whygrad.typing import Array, Shape
 
-_ALIGNMENT = 64
-_SMALL = 1 << 16  # below, memory comes from the process's heap, which is quick
+_ALIGNMENT = 64  #: bytes of a cache line, where arrays begin
+_SMALL = 1 << 16  #: bytes below which memory comes from the process's heap, which is quick
+_MOST = 2.1  #: how many times as large as needed a piece may be that is given out
+
+_held = [bytearray(1)]
+_UNUSED = sys.getrefcount(_held[0])  #: references to what is held by a list and by this very call
 
 _active: ContextVar[Workspace | None] = ContextVar("workspace", default=None)
 
@@ -37,13 +42,13 @@ class Workspace:
     """
 
     def __init__(self) -> None:
-        self._pieces: dict[int, list[npt.NDArray[np.uint8]]] = {}
+        self._pieces: list[npt.NDArray[np.uint8]] = []  # smallest first
         self._tokens: list[Token[Workspace | None]] = []
 
     @property
     def nbytes(self) -> int:
         """Bytes that the workspace holds, in use or not."""
-        return sum(piece.nbytes for pieces in self._pieces.values() for piece in pieces)
+        return sum(piece.nbytes for piece in self._pieces)
 
     def __enter__(self) -> Workspace:
         self._tokens.append(_active.set(self))
@@ -56,21 +61,21 @@ class Workspace:
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """Return an array of undefined content, in memory that nobody uses."""
-        size = _round_up(prod(shape) * dtype.itemsize)
-        pieces = self._pieces.setdefault(size, [])
-        for piece in pieces:
-            if sys.getrefcount(piece) == 3:  # held by the list, by this loop and by the call: no array lies in it
-                break
-        else:
-            piece = np.empty(size + _ALIGNMENT, np.uint8)
-            pieces.append(piece)
+        size = prod(shape) * dtype.itemsize + _ALIGNMENT
+        piece = self._free_piece(size)
+        if piece is None:
+            piece = np.empty(size, np.uint8)
+            insort(self._pieces, piece, key=len)
         return np.ndarray(shape, dtype, piece, -piece.ctypes.data % _ALIGNMENT)
 
-
-def _round_up(size: int) -> int:
-    """Return the least size of four bits and zeros that holds ``size``: nearly equal sizes share their memory."""
-    step = 1 << max(0, size.bit_length() - 4)
-    return -(-size // step) * step
+    def _free_piece(self, size: int) -> npt.NDArray[np.uint8] | None:
+        """Return the smallest piece of at least this size in which no array lies, unless it is much too large."""
+        for i in range(bisect_left(self._pieces, size, key=len), len(self._pieces)):
+            if len(self._pieces[i]) > _MOST * size:
+                return None
+            if sys.getrefcount(self._pieces[i]) == _UNUSED:
+                return self._pieces[i]
+        return None
 
 
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
