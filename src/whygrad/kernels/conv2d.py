@@ -35,7 +35,7 @@ def forward(x: Array, w: Array, b: Array | None, groups: int, where: Windows, ou
     """Return the convolution of x (N, C, H, W) with w (F, C/groups, R, S), of the size ``output``."""
     y = new_images(x.shape[0], w.shape[0], *output, x.dtype)
     if depthwise.suits(w.shape, groups):
-        depthwise.forward(x, w, b, y, where.flat)
+        depthwise.correlate(x, w, b, y, where.flat)
     elif groups == 1:
         _correlate(x, w, b, y, where)
     else:
@@ -48,20 +48,27 @@ def input_gradient(dy: Array, w: Array, groups: int, where: Windows, size: Two) 
     """Return dx of ``size`` (H, W) for dy (N, F, I, J): a correlation of dy with the filters turned around."""
     dx = new_images(dy.shape[0], w.shape[1] * groups, *size, dy.dtype)
     if depthwise.suits(w.shape, groups):
-        depthwise.input_gradient(dy, w, dx, where.flat)
+        _turn(dy, w, dx, where, by_channel=True)
         return dx
-    rows, columns = _phases(w.shape[2], size[0], where, 0), _phases(w.shape[3], size[1], where, 1)
     for i, o in _groups(dx.shape[1], w.shape[0], groups):
-        turned = w[o].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-        for v in rows:
-            for h in columns:
-                target, filters = dx[:, i, v.pixels, h.pixels], turned[:, :, v.taps, h.taps]
-                if filters.size:
-                    at = Windows((1, 1), (v.dilation, h.dilation), (v.before, h.before))
-                    _correlate(dy[:, o], filters, None, target, at)
-                else:
-                    target[...] = 0
+        _turn(dy[:, o], w[o].transpose(1, 0, 2, 3), dx[:, i], where, by_channel=False)
     return dx
+
+
+def _turn(dy: Array, w: Array, dx: Array, where: Windows, *, by_channel: bool) -> None:
+    """Correlate dy with the filters, which give dx's channels, turned around: phase by phase."""
+    turned = w[:, :, ::-1, ::-1]
+    columns = _phases(w.shape[3], dx.shape[3], where, 1)
+    for v in _phases(w.shape[2], dx.shape[2], where, 0):
+        for h in columns:
+            target, filters = dx[:, :, v.pixels, h.pixels], turned[:, :, v.taps, h.taps]
+            at = Windows((1, 1), (v.dilation, h.dilation), (v.before, h.before))
+            if not filters.size:
+                target[...] = 0
+            elif by_channel:
+                depthwise.correlate(dy, filters, None, target, at.flat)
+            else:
+                _correlate(dy, filters, None, target, at)
 
 
 def weight_gradient(
