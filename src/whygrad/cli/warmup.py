@@ -35,5 +35,6 @@ def warmup(
     if failed:
         remedy = "they are compiled when they are used; if that fails too, report it"
         raise FileError("warmup", "every kernel to compile", f"none of {', '.join(failed)}", remedy)
-    spent = f"compiled {len(jobs)} kernels in {time.perf_counter() - began:.0f} s" if jobs else "all were compiled"
+    seconds, kernels = time.perf_counter() - began, "kernel" if len(jobs) == 1 else "kernels"
+    spent = f"compiled {len(jobs)} {kernels} in {seconds:.0f} s" if jobs else "all were compiled"
     console.out().print(f"{spent}; they are in {console.plain(folder)}")
