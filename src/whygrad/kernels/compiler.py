@@ -28,7 +28,6 @@ Kind: TypeAlias = Any
 
 INT = types.int64
 DOUBLE = types.float64
-REAL: Kind = lambda real: real  # noqa: E731
 BYTES = types.Array(types.uint8, 1, "C")
 DOUBLES = types.Array(types.float64, 1, "C")
 
