@@ -68,22 +68,26 @@ def _sum_taps(context: Any, array: Any, arguments: Any) -> Any:
     def codegen(context: Any, b: Any, _signature: Any, values: Any) -> Any:
         x, row, pixel, r0, r1, s0, s1, columns, w, bias, y, channels = cgutils.unpack_tuple(b, values[1], 12)
 
-        def body(lanes: Lanes, c: Any) -> None:
-            total = cgutils.alloca_once(b, lanes.of(kind.scalar))
-            b.store(lanes.load(kind.scalar, scaled(b, bias, c, kind.size)), total)
+        def body(lanes: Lanes, c: Any, vectors: int) -> None:
+            at = [b.add(c, ir.Constant(I64, v * kind.lanes)) for v in range(vectors)]
+            totals = [cgutils.alloca_once(b, lanes.of(kind.scalar)) for _ in at]
+            for total, here in zip(totals, at, strict=True):
+                b.store(lanes.load(kind.scalar, scaled(b, bias, here, kind.size)), total)
             one = ir.Constant(I64, 1)
             with (
                 cgutils.for_range_slice(b, r0, r1, one, I64) as (r, _),
                 cgutils.for_range_slice(b, s0, s1, one, I64) as (s, _),
             ):
-                at = b.add(b.add(b.mul(r, row), b.mul(s, pixel)), c)
-                tap = b.add(b.mul(b.add(b.mul(r, columns), s), channels), c)
-                seen = lanes.load(kind.scalar, scaled(b, x, at, kind.size))
-                weight = lanes.load(kind.scalar, scaled(b, w, tap, kind.size))
-                b.store(lanes.multiply_add(seen, weight, b.load(total)), total)
-            lanes.store(b.load(total), scaled(b, y, c, kind.size))
+                seen_at = scaled(b, x, b.add(b.mul(r, row), b.mul(s, pixel)), kind.size)
+                tap_at = scaled(b, w, b.mul(b.add(b.mul(r, columns), s), channels), kind.size)
+                for total, here in zip(totals, at, strict=True):
+                    seen = lanes.load(kind.scalar, scaled(b, seen_at, here, kind.size))
+                    weight = lanes.load(kind.scalar, scaled(b, tap_at, here, kind.size))
+                    b.store(lanes.multiply_add(seen, weight, b.load(total)), total)
+            for total, here in zip(totals, at, strict=True):
+                lanes.store(b.load(total), scaled(b, y, here, kind.size))
 
-        over_channels(b, kind, channels, body)
+        over_channels(b, kind, channels, body, together=4)
         return context.get_dummy_value()
 
     return types.void(array, arguments), codegen
@@ -100,17 +104,23 @@ def _sum_pixels(context: Any, array: Any, arguments: Any) -> Any:
     def codegen(context: Any, b: Any, _signature: Any, values: Any) -> Any:
         x, x_pitch, dy, dy_pitch, pixels, target, channels = cgutils.unpack_tuple(b, values[1], 7)
 
-        def body(lanes: Lanes, c: Any) -> None:
-            total = cgutils.alloca_once(b, lanes.of(kind.scalar))
-            b.store(lanes.load(kind.scalar, scaled(b, target, c, kind.size)), total)
+        def body(lanes: Lanes, c: Any, vectors: int) -> None:
+            at = [b.add(c, ir.Constant(I64, v * kind.lanes)) for v in range(vectors)]
+            totals = [cgutils.alloca_once(b, lanes.of(kind.scalar)) for _ in at]
+            for total, here in zip(totals, at, strict=True):
+                b.store(lanes.load(kind.scalar, scaled(b, target, here, kind.size)), total)
             zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
             with cgutils.for_range_slice(b, zero, pixels, one, I64) as (j, _):
-                seen = lanes.load(kind.scalar, scaled(b, x, b.add(b.mul(j, x_pitch), c), kind.size))
-                given = lanes.load(kind.scalar, scaled(b, dy, b.add(b.mul(j, dy_pitch), c), kind.size))
-                b.store(lanes.multiply_add(seen, given, b.load(total)), total)
-            lanes.store(b.load(total), scaled(b, target, c, kind.size))
+                seen_at = scaled(b, x, b.mul(j, x_pitch), kind.size)
+                given_at = scaled(b, dy, b.mul(j, dy_pitch), kind.size)
+                for total, here in zip(totals, at, strict=True):
+                    seen = lanes.load(kind.scalar, scaled(b, seen_at, here, kind.size))
+                    given = lanes.load(kind.scalar, scaled(b, given_at, here, kind.size))
+                    b.store(lanes.multiply_add(seen, given, b.load(total)), total)
+            for total, here in zip(totals, at, strict=True):
+                lanes.store(b.load(total), scaled(b, target, here, kind.size))
 
-        over_channels(b, kind, channels, body)
+        over_channels(b, kind, channels, body, together=4)
         return context.get_dummy_value()
 
     return types.void(array, arguments), codegen

@@ -64,18 +64,30 @@ def _letter(scalar: Any) -> str:
     return {ir.FloatType(): "f32", ir.DoubleType(): "f64"}.get(scalar) or f"i{scalar.width}"
 
 
-def over_channels(b: Any, kind: Real, channels: Any, body: Callable[[Lanes, Any], None]) -> None:
-    """Emit a loop over vectors of channels, the last of which may be partial."""
-    step = ir.Constant(I64, kind.lanes)
-    with cgutils.for_range_slice(b, ir.Constant(I64, 0), channels, step, I64) as (c, _):
+def over_channels(
+    b: Any, kind: Real, channels: Any, body: Callable[[Lanes, Any, int], None], *, together: int = 1
+) -> None:
+    """Emit a loop over vectors of channels, the last of which may be partial.
+
+    The body is given the lanes, the first channel, and how many vectors to do: ``together`` as long as there are so
+    many, which spreads the cost of the loops that it consists of, then one.
+    """
+    zero, step = ir.Constant(I64, 0), ir.Constant(I64, kind.lanes)
+    begin = zero
+    if together > 1:
+        wide = ir.Constant(I64, together * kind.lanes)
+        begin = b.mul(b.sdiv(channels, wide), wide)
+        with cgutils.for_range_slice(b, zero, begin, wide, I64) as (c, _):
+            body(Lanes(b, kind, None), c, together)
+    with cgutils.for_range_slice(b, begin, channels, step, I64) as (c, _):
         left = b.sub(channels, c)
         with b.if_else(b.icmp_signed(">=", left, step)) as (whole, partial):
             with whole:
-                body(Lanes(b, kind, None), c)
+                body(Lanes(b, kind, None), c, 1)
             with partial:
                 lanes = Lanes(b, kind, None)
                 numbers = ir.Constant(lanes.of(I64), list(range(kind.lanes)))
-                body(Lanes(b, kind, b.icmp_signed("<", numbers, lanes.spread(left))), c)
+                body(Lanes(b, kind, b.icmp_signed("<", numbers, lanes.spread(left))), c, 1)
 
 
 def scaled(b: Any, base: Any, count: Any, size: int) -> Any:

@@ -27,7 +27,7 @@ def find_winners(context: Any, array: Any, winners: Any, arguments: Any) -> Any:
     def codegen(context: Any, b: Any, _signature: Any, values: Any) -> Any:
         x, row, pixel, r0, r1, s0, s1, columns, y, winner, channels = cgutils.unpack_tuple(b, values[2], 11)
 
-        def body(lanes: Lanes, c: Any) -> None:
+        def body(lanes: Lanes, c: Any, _vectors: int) -> None:
             best = cgutils.alloca_once(b, lanes.of(kind.scalar))
             tap = cgutils.alloca_once(b, lanes.of(I32))
 
@@ -72,7 +72,7 @@ def give_to_winners(context: Any, array: Any, winners: Any, arguments: Any) -> A
     def codegen(context: Any, b: Any, _signature: Any, values: Any) -> Any:
         winner, dy, dx, tap, channels, add = cgutils.unpack_tuple(b, values[2], 6)
 
-        def body(lanes: Lanes, c: Any) -> None:
+        def body(lanes: Lanes, c: Any, _vectors: int) -> None:
             won = lanes.load(index, scaled(b, winner, c, index.width // 8))
             ours = b.icmp_unsigned("==", won, lanes.spread(b.trunc(tap, index)))
             zero = ir.Constant(lanes.of(kind.scalar), None)
