@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from whygrad.kernels import ahead, cache
-from whygrad.ops import relu, sigmoid
+from whygrad.kernels import ahead
+from whygrad.ops import sigmoid
 
 STEP = "import numpy as np, whygrad; print(whygrad.ops.relu(np.array([-1.0, 2.0]))[0])"
 
@@ -93,19 +92,3 @@ def test_kernels_are_compiled_ahead_in_other_processes(tmp_path):
     )
     done = run(code, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_listeners_hear_of_each_kernel():
-    relu(np.ones(3))
-    heard = []
-    with cache.listening(lambda *told: heard.append(told[:2])):
-        cache.compiled("test", "any", lambda _: None)
-    assert heard == [("test", "any")]
-
-
-def test_a_listener_is_forgotten_at_the_end():
-    heard = []
-    with pytest.raises(ZeroDivisionError), cache.listening(lambda *told: heard.append(told)):
-        1 / 0  # noqa: B018
-    cache.compiled("test", "any", lambda _: None)
-    assert not heard

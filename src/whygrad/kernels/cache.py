@@ -20,31 +20,18 @@ import platformdirs
 from numba.core.registry import cpu_target
 
 LOG = logging.getLogger("whygrad")
-Listener = Callable[[str, str, float], None]
-_listeners: list[Listener] = []
 _announced = False
-
-
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Tell ``listener`` the name, float type and seconds of each kernel that is compiled or loaded meanwhile."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
 
 
 def compiled(name: str, real: str, make: Callable[[bool], Any]) -> Any:
     """Return ``make(cache)``, a compiled object, from the cache where that works and afresh where it does not.
 
-    Where nobody listens the first one that has to be compiled is announced in the log, since it takes its time.
+    The first one that has to be compiled is announced in the log, since it takes its time.
     """
     global _announced
-    if not (_announced or _listeners or is_ready(name, real)):
+    if not (_announced or is_ready(name, real)):
         _announced = True
         LOG.warning("compiling kernels, once on this machine; the command `whygrad warmup` compiles all ahead")
-    began = time.perf_counter()
     with _caching(real) as folder:
         try:
             made = make(folder is not None)
@@ -58,8 +45,6 @@ def compiled(name: str, real: str, make: Callable[[bool], Any]) -> Any:
                 _warn(f"cannot keep compiled kernels in {folder} ({error.strerror or error})")
             else:  # damaged files, which the next process is not to meet
                 shutil.rmtree(folder, ignore_errors=True)
-    for listener in _listeners:
-        listener(name, real, time.perf_counter() - began)
     return made
 
 

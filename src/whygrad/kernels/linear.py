@@ -6,6 +6,7 @@ import numpy as np
 
 from whygrad.kernels.compiler import INT, kernel, part, reads, writes
 from whygrad.kernels.layout import tasks_for
+from whygrad.kernels.mathematics import dot
 from whygrad.kernels.matrix import multiply
 from whygrad.kernels.threads import fork
 from whygrad.typing import Array
@@ -64,15 +65,7 @@ def _forward_few(x, w, b, y, with_bias, tasks):
 def _forward_few_part(task, x, w, b, y, with_bias, tasks):
     for f in range(w.shape[0] * task // tasks, w.shape[0] * (task + 1) // tasks):
         for n in range(x.shape[0]):
-            y[n, f] = _dot(x[n], w[f]) + (b[f] if with_bias else 0)
-
-
-@part(reorder=True)
-def _dot(a, b):
-    total = a.dtype.type(0)
-    for k in range(a.size):
-        total += a[k] * b[k]
-    return total
+            y[n, f] = dot(x[n], w[f]) + (b[f] if with_bias else 0)
 
 
 @kernel(reads(2, dense=True), reads(2, dense=True), writes(2, dense=True), INT)

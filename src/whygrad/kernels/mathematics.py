@@ -203,3 +203,12 @@ def normal32(x, density):
     p = (p * t - real(4.621326362e-02)) * t + real(1.232250412e-01)
     tail = density * ((p * t - real(2.064026204e-01)) * t + real(1.215139475e-01))
     return real(1) - tail if x > real(0) else tail
+
+
+@part(reorder=True)
+def dot(a, b):
+    """Return Σ a·b of two vectors."""
+    total = a.dtype.type(0)
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total

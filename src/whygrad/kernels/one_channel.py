@@ -12,6 +12,7 @@ from numba import types
 from whygrad.kernels.blocks import block, tile_columns
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
 from whygrad.kernels.layout import tasks_for
+from whygrad.kernels.mathematics import dot
 from whygrad.kernels.memory import release, scratch
 from whygrad.kernels.padding import pad_image
 from whygrad.kernels.threads import fork
@@ -111,15 +112,7 @@ def _weight_gradient_part(task, x, dy, sums, width, where, tasks):
             if 0 <= h < x.shape[1]:
                 for s in range(width):
                     begin, end, shift = _overlap(s * apart - left, x.shape[2], dy.shape[2])
-                    sums[task, r * width + s] += _dot(dy[n, i, begin:end], x[n, h, begin + shift : end + shift])
-
-
-@part(reorder=True)
-def _dot(a, b):
-    total = a.dtype.type(0)
-    for j in range(a.size):
-        total += a[j] * b[j]
-    return total
+                    sums[task, r * width + s] += dot(dy[n, i, begin:end], x[n, h, begin + shift : end + shift])
 
 
 @part(reorder=True)

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from whygrad.kernels.compiler import INT, kernel, part, reads, writes
-from whygrad.kernels.layout import new, order_of, tasks_for, vector
+from whygrad.kernels.elementwise import binary, unary
 from whygrad.kernels.threads import fork, share
 from whygrad.typing import Array
 
 
 def forward(x: Array) -> Array:
     """Return max(x, 0)."""
-    order = order_of(x)
-    y = new(x.shape, x.dtype, order)
-    _forward[x.dtype](vector(x, order), vector(y, order), tasks_for(x.size))
-    return y
+    return unary(_forward, x)
 
 
 def backward(y: Array, dy: Array) -> Array:
     """Return dy where y > 0, else 0."""
-    order = order_of(y)
-    dx = new(y.shape, y.dtype, order)
-    _backward[y.dtype](vector(y, order), vector(dy, order), vector(dx, order), tasks_for(y.size))
-    return dx
+    return binary(_backward, y, dy)
 
 
 @kernel(reads(1), writes(1), INT)

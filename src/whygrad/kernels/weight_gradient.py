@@ -40,11 +40,7 @@ def weight_gradient(x, dy, dw, db, where, with_bias):
     else:
         fork(_add_tasks, lines, (dw, start, tasks))
     if with_bias:
-        for f in range(filters):
-            total = 0.0
-            for task in range(tasks):
-                total += sums[task, f]
-            db[f] = total
+        write_total(sums, db)
     release(room)
 
 
@@ -189,6 +185,16 @@ def add_rows(dy, n, images, i, rows, sums):
                         line[f] += fetch(dy, origin + j * dy.strides[3] + f * dy.strides[1])
             for f in range(line.size):
                 sums[f] += line[f]
+
+
+@part
+def write_total(sums, db):
+    """Write each filter's sum over all tasks."""
+    for f in range(db.size):
+        total = 0.0
+        for task in range(sums.shape[0]):
+            total += sums[task, f]
+        db[f] = total
 
 
 @part

@@ -19,7 +19,7 @@ from whygrad.kernels.memory import clear, copy, fetch, put, release, scratch
 from whygrad.kernels.padding import padded
 from whygrad.kernels.threads import fork, workers
 from whygrad.kernels.transforms import cotangent_tile, filter_tile, image_tile, output_tile, sums_tile
-from whygrad.kernels.weight_gradient import add_rows
+from whygrad.kernels.weight_gradient import add_rows, write_total
 
 #: Bytes of transformed tiles that a task works on at a time.
 ROUND = 256 * 1024
@@ -190,11 +190,7 @@ def weight_gradient(x, dy, dw, db, top, left, with_bias):
     products = room[(start - room.ctypes.data) // dw.itemsize :]
     fork(_add_tasks, adding, (dw, start, products, tasks, adding))
     if with_bias:
-        for f in range(filters):
-            total = 0.0
-            for task in range(tasks):
-                total += sums[task, f]
-            db[f] = total
+        write_total(sums, db)
     release(room)
 
 
