@@ -5,8 +5,10 @@ The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``l
 """
 
 from whygrad import checking, data, initializers, layers, losses, models, ops, optim, training
+from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
+    CheckError,
     DataError,
     DTypeError,
     FileError,
@@ -34,6 +36,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "CheckError",
     "DTypeError",
     "DataError",
     "FileError",
@@ -50,6 +53,11 @@ __all__ = [
     "Workspace",
     "__version__",
     "binary_cross_entropy",
+    "check_gradient",
+    "check_hessian_vector",
+    "check_loss",
+    "check_model",
+    "check_op",
     "checking",
     "clip_by_global_norm",
     "clip_by_value",

@@ -71,3 +71,7 @@ class inside:  # noqa: N801  (read as a word: with inside("conv1"): ...)
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, WhygradError):
             error.path.insert(0, self.name)
+
+
+class CheckError(WhygradError):
+    """A function given to a check that cannot be checked: it fails, returns nothing, or never ends."""

@@ -12,6 +12,8 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 #: Class indices and other counts.
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+#: What holds and what does not.
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 #: Parameters, running statistics or gradients by name: ``{"conv1.weight": array, ...}``.
 Params: TypeAlias = Mapping[str, Array]
 #: The sizes of an array's axes.

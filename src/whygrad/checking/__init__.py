@@ -1,6 +1,27 @@
-"""Checking gradients against finite differences."""
+"""Gradients against differences, with a verdict and its evidence."""
 
 from whygrad.checking.finite_differences import Comparison, compare, compare_pullback
+from whygrad.checking.gradient import check_gradient
+from whygrad.checking.hessian_vector import check_hessian_vector
+from whygrad.checking.model import check_model
+from whygrad.checking.operation import check_loss, check_op
+from whygrad.checking.report import Entry, Kink, Report, Row, Verdict
 from whygrad.checking.sample import TOLERANCE, compare_sample
 
-__all__ = ["TOLERANCE", "Comparison", "compare", "compare_pullback", "compare_sample"]
+__all__ = [
+    "TOLERANCE",
+    "Comparison",
+    "Entry",
+    "Kink",
+    "Report",
+    "Row",
+    "Verdict",
+    "check_gradient",
+    "check_hessian_vector",
+    "check_loss",
+    "check_model",
+    "check_op",
+    "compare",
+    "compare_pullback",
+    "compare_sample",
+]

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from whygrad.cli import console
+from whygrad.cli.check import check
 from whygrad.cli.evaluate import evaluate
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
@@ -40,6 +41,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
+app.command()(check)
 app.command()(warmup)
 
 

@@ -1,0 +1,47 @@
+"""Slopes from imaginary steps: nothing is subtracted, so that they are exact to rounding, at one value of φ each.
+
+φ(x + ih) = φ(x) + ih·φ′(x) − …, and the imaginary part over h is the slope, for h as small as one likes. It takes a
+function that computes with complex numbers what it computes with real ones, which ``abs`` or a cast does not.
+
+Source: W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions" (1998).
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from whygrad.checking.problem import Problem
+from whygrad.errors import CheckError
+from whygrad.typing import Array, IntArray
+
+_STEP = 1e-30
+
+
+def imaginary_slopes(problem: Problem, name: str, indices: IntArray) -> Array:
+    """Return the slopes of φ in some entries of an input."""
+    work = problem.inputs[name].astype(np.complex128)
+    flat = work.reshape(-1)
+    found = np.empty(len(indices))
+    for i, index in enumerate(indices.tolist()):
+        before = flat[index]
+        flat[index] = before + 1j * _STEP
+        found[i] = _slope(problem, problem.outputs(name, work))
+        flat[index] = before
+    return found
+
+
+def imaginary_slope_along(problem: Problem, name: str, v: Array) -> float | None:
+    """Return the slope of φ along a direction; None if the function refuses complex numbers or loses parts."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # among them the one that an imaginary part is lost
+            outputs = problem.outputs(name, problem.inputs[name] + 1j * _STEP * v)
+    except (CheckError, Warning):
+        return None
+    return _slope(problem, outputs) if np.iscomplexobj(outputs) else None
+
+
+def _slope(problem: Problem, outputs: Array) -> float:
+    return float(np.vdot(problem.dy, outputs.imag) / _STEP)

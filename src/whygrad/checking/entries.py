@@ -1,0 +1,174 @@
+"""Single entries of a gradient beside their differences: all together first, then those in doubt one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from whygrad.checking.complex_step import imaginary_slopes
+from whygrad.checking.problem import Problem
+from whygrad.checking.steps import RATIO, Settled, Slopes, settle, slopes
+from whygrad.typing import Array, BoolArray, IntArray
+
+#: Differences up to this share of the gradient's largest entry pass for rounding errors of the gradient itself.
+TOLERANCE = 1e-7
+#: A bound that is good enough, as a share of the gradient's largest entry.
+_GOAL = 1e-10
+#: Entries that are clearly wrong and looked at once more, one by one; and all entries looked at once more.
+_WRONG_AGAIN, _AGAIN = 64, 2000
+#: Entries at which imaginary steps that disagree are confirmed by real ones.
+_CONFIRMED = 24
+
+
+class Compared(NamedTuple):
+    """Entries of one gradient and what differences give for them; each field but the last has the shape (K,)."""
+
+    indices: IntArray  #: flat
+    analytic: Array
+    numeric: Array
+    bound: Array
+    kink: BoolArray  #: whether the slopes on both sides differ
+    left: Array
+    right: Array
+    steep: BoolArray  #: whether there is no slope at all
+    step: float  #: the usual step; 0 for the complex one
+
+    def only(self, chosen: Any) -> Compared:
+        """Return some of the entries, in arrays of their own."""
+        parts: tuple[Any, ...] = tuple(self)
+        return Compared(*(part[chosen].copy() for part in parts[:-1]), self.step)  # type: ignore[call-arg]
+
+    @property
+    def scale(self) -> float:
+        """The largest slope."""
+        with np.errstate(invalid="ignore"):
+            return float(np.abs(self.numeric[np.isfinite(self.numeric)]).max(initial=0.0))
+
+
+def compare_entries(problem: Problem, name: str, indices: IntArray) -> Compared:
+    """Compare entries of a gradient with differences, each to the bound that its noise and curvature allow.
+
+    Args:
+        problem: the function.
+        name: the input.
+        indices: flat indices of the entries, without repetition.
+    """
+    analytic = problem.claimed[name].reshape(-1)[indices].astype(np.float64)
+    steps = problem.first_step * _sizes(problem.inputs[name].reshape(-1)[indices], problem.size(name))
+    if problem.complex_steps:
+        numeric = imaginary_slopes(problem, name, indices)
+        flat = np.zeros(len(indices), bool)
+        rounding = 1e-14 * np.abs(numeric)
+        found = Compared(indices, analytic, numeric, rounding, flat, numeric, numeric, flat, 0.0)
+        again = _differing(problem, name, found, steps)
+    else:
+        first = _first_look(problem, name, indices, steps)
+        last_step = float(np.median(steps)) * RATIO ** (1 - problem.levels) if len(steps) else 0.0
+        flat = np.zeros(len(indices), bool)
+        found = Compared(
+            indices, analytic, first.value, first.bound, flat, first.left, first.right, flat, last_step
+        )
+        again = _unclear(found, first, problem.floor(name), problem.enough)
+    return _look_again(problem, name, found, steps, again)
+
+
+def _sizes(x: Array, usual: float) -> Array:
+    """Return the size that each entry's steps are relative to, powers of two."""
+    return 2.0 ** np.round(np.log2(np.maximum(np.abs(x), usual)))
+
+
+def _first_look(problem: Problem, name: str, indices: IntArray, steps: Array) -> Slopes:
+    """Return slopes of all entries from the same few steps."""
+    x = problem.inputs[name]
+    at = x.reshape(-1)[indices]
+    levels = [steps * RATIO**-level for level in range(problem.levels)]
+    plus, minus, ups, downs = [], [], [], []
+    for h in levels:
+        up, down = (at + h) - at, at - (at - h)
+        rises = np.fromiter(problem.rises(name, _moved(x, indices, up, down)), np.float64, 2 * len(indices))
+        plus.append(rises[0::2])
+        minus.append(rises[1::2])
+        ups.append(up)
+        downs.append(down)
+    return slopes(np.array(plus), np.array(minus), np.array(ups), np.array(downs), problem.noise(name))
+
+
+def _moved(x: Array, indices: IntArray, up: Array, down: Array) -> Iterator[Array]:
+    """Yield x with each entry moved up, then down. It is one array, written to in between."""
+    work = x.copy()
+    flat = work.reshape(-1)
+    for index, more, less in zip(indices.tolist(), up.tolist(), down.tolist(), strict=True):
+        before = flat[index]
+        flat[index] = before + more
+        yield work
+        flat[index] = before - less
+        yield work
+        flat[index] = before
+
+
+def _differing(problem: Problem, name: str, found: Compared, steps: Array) -> IntArray:
+    """Return which entries disagree with their imaginary steps, unless real ones confirm the worst of them.
+
+    Imaginary steps see one side of a kink only, so that a disagreement may be a kink.
+    """
+    scale = max(found.scale, problem.floor(name))
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found.analytic - found.numeric)
+    differing = np.flatnonzero(~(difference <= TOLERANCE * scale))
+    confirmed = differing[np.argsort(-difference[differing], kind="stable")[:_CONFIRMED]]
+    for i in confirmed.tolist():
+        s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), _GOAL * scale)
+        if s.kink or not abs(s.value - found.numeric[i]) <= 2 * s.bound + TOLERANCE * scale:
+            return differing
+    return np.array([], np.intp)
+
+
+def _unclear(found: Compared, first: Slopes, floor: float, enough: float) -> IntArray:
+    """Return which entries need more than the first look: wrong ones, noisy ones, and ones with a kink nearby.
+
+    Of many that are clearly wrong only the worst are looked at again.
+    """
+    scale = max(found.scale, floor)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found.analytic - first.value)
+        smooth = np.abs(first.jump) <= np.maximum(2 * first.jump_bound, TOLERANCE * scale)
+        known = (first.bound <= enough * scale) & smooth & np.isfinite(first.bound)
+        right = known & (difference <= TOLERANCE * scale)
+        wrong = known & (difference > 20 * first.bound) & ~right
+    clearly = np.flatnonzero(wrong)
+    again = clearly[np.argsort(-difference[clearly], kind="stable")[:_WRONG_AGAIN]]
+    return np.concatenate([again, np.flatnonzero(~right & ~wrong)])
+
+
+def _look_again(problem: Problem, name: str, found: Compared, steps: Array, again: IntArray) -> Compared:
+    """Replace what the first look gave by what it takes to be sure; entries too many for that are left out."""
+    if len(again) > _AGAIN:
+        kept = again[np.linspace(0, len(again) - 1, _AGAIN).astype(int)]
+        stay = np.ones(len(found.indices), bool)
+        stay[np.setdiff1d(again, kept)] = False
+        renumbered = np.cumsum(stay) - 1
+        found, steps = found.only(stay), steps[stay]
+        again = renumbered[kept]
+    found = found.only(slice(None))
+    goal = _GOAL * max(found.scale, problem.floor(name))
+    for i in again.tolist():
+        s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), goal)
+        found.numeric[i], found.left[i], found.right[i] = s.value, s.left, s.right
+        found.bound[i] = s.side_bound if s.kink else s.bound
+        found.kink[i], found.steep[i] = s.kink, s.steep
+    return found
+
+
+def settle_entry(problem: Problem, name: str, index: int, start: float, goal: float) -> Settled:
+    """Return the slope of φ in one entry by whatever steps it takes."""
+    work = problem.inputs[name].copy()
+    flat = work.reshape(-1)
+    before = float(flat[index])
+
+    def rise(step: float) -> float:
+        flat[index] = before + step
+        return problem.rise(name, work)
+
+    return settle(rise, start, problem.noise(name), goal, position=before)
