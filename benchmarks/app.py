@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import accuracy as accuracy_command
+from benchmarks import check as check_command
 from benchmarks import inference as inference_command
 from benchmarks import layers as layers_command
 from benchmarks import machine
@@ -140,6 +141,17 @@ def inference(
     settings, report = _prepare("inference", threads, (rounds, 15, 5), quick, json, torch, compile_)
     with machine.using(settings.threads, torch=settings.torch):
         inference_command.measure(model or names, batch or list(inference_command.BATCHES), settings, report)
+    _finish(report)
+
+
+@app.command()
+def check(
+    threads: Threads = None, rounds: Rounds = None, quick: Quick = False, json: Json = None, torch: Torch = True
+) -> None:
+    """Checking the gradients of a convolution, beside torch.autograd.gradcheck."""
+    settings, report = _prepare("check", threads, (rounds, 9, 3), quick, json, torch)
+    with machine.using(settings.threads, torch=settings.torch):
+        check_command.measure(settings, report)
     _finish(report)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.checking import compare
+from whygrad.checking import Report, check_gradient
 from whygrad.ops import conv2d, linear, max_pool2d, relu, sigmoid, tanh
 
 IMAGE = np.array(
@@ -34,7 +34,7 @@ class Deeper(NamedTuple):
     delta_o: np.ndarray  # ∂E/∂o, what the earlier convolution is given
     earlier: np.ndarray  # ∂E/∂ its kernel
     later: np.ndarray  # ∂E/∂ the kernel behind it
-    comparisons: list
+    report: Report
 
 
 def deltas(unit=sigmoid):
@@ -101,8 +101,8 @@ def deeper():
     delta_o, later, _ = through_later(delta_x)
     _, earlier, _ = through_earlier(delta_o)
     claimed = {"earlier": earlier, "later": later}
-    rows = compare(lambda at: forward(at)[0], claimed, kernels, rng=rng)
-    return Deeper(delta_o[0, 0], earlier[0, 0], later[0, 0], rows)
+    report = check_gradient(lambda at: forward(at)[0], claimed, kernels)
+    return Deeper(delta_o[0, 0], earlier[0, 0], later[0, 0], report)
 
 
 def channels():
@@ -117,8 +117,8 @@ def channels():
     weights = rng.normal(size=(2, 3, 2, 2))
     _, pullback = conv2d(image, weights)
     _, gradient, _ = pullback(delta)
-    rows = compare(lambda at: (delta * conv2d(image, at["w"])[0]).sum(), {"w": gradient}, {"w": weights}, rng=rng)
-    return gradient, rows
+    report = check_gradient(lambda w: (delta * conv2d(image, w)[0]).sum(), gradient, {"w": weights})
+    return gradient, report
 
 
 def text(matrix, digits=8):
@@ -149,15 +149,16 @@ def main():
     print(text(more.delta_o))
     print("   Gradient of the earlier kernel:")
     print(text(more.earlier))
-    for row in more.comparisons:
-        print(f"   finite differences, {row.name} kernel: {row.checked} entries, error {row.relative_error:.0e}")
-    gradient, rows = channels()
+    for row in more.report:
+        print(f"   finite differences, {row.name} kernel: {row.checked} entries, {row.verdict} to {row.bound:.0e}")
+    gradient, report = channels()
     print(
         "\n6. Several channels (two filters on three channels, all but the first made up): w[f, c] sees channel c"
     )
     print("   of the input and the deltas of map f alone, so w[0, 0] has the gradient of before:")
     print(text(gradient[0, 0]))
-    print(f"   finite differences: {rows[0].checked} entries, error {rows[0].relative_error:.0e}\n")
+    row = report["w"]
+    print(f"   finite differences: {row.checked} entries, {row.verdict} to {row.bound:.0e}\n")
     print("7. Another activation changes one factor. For the same inputs and deltas of H, with tanh, 1 - y^2:")
     print(text(deltas(tanh)))
     print("   and with ReLU, 1 above zero and 0 below:")

@@ -120,7 +120,10 @@ def _conv_transpose2d(rng):
         height, width, r, s = _sizes(rng, 4, high=4)
         stride, dilation = _sizes(rng, 2, high=3), _sizes(rng, 2, high=2)
         padding = tuple(int(k) for k in rng.integers(0, 2, 4)) if rng.random() < 0.5 else (0, 0, 0, 0)
-        whole = (height - 1) * stride[0] + dilation[0] * (r - 1) + 1, (width - 1) * stride[1] + dilation[1] * (s - 1) + 1
+        whole = (
+            (height - 1) * stride[0] + dilation[0] * (r - 1) + 1,
+            (width - 1) * stride[1] + dilation[1] * (s - 1) + 1,
+        )
         if whole[0] - padding[0] - padding[1] >= 1 and whole[1] - padding[2] - padding[3] >= 1:
             break
     inputs = {"x": rng.normal(size=(n, c, height, width)), "w": rng.normal(size=(c, f, r, s))}
@@ -140,7 +143,9 @@ def _linear(rng):
 def _pool(rng, most):
     while True:
         shape, kernel, stride = _sizes(rng, 4, high=7), _sizes(rng, 2, high=3), _sizes(rng, 2, high=3)
-        padding = tuple(int(rng.integers(0, (k + 1) // 2 + 0)) if k > 1 else 0 for k in (kernel[0],) * 2 + (kernel[1],) * 2)
+        padding = tuple(
+            int(rng.integers(0, (k + 1) // 2 + 0)) if k > 1 else 0 for k in (kernel[0],) * 2 + (kernel[1],) * 2
+        )
         dilation = _sizes(rng, 2, high=most)
         extents = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
         if all(n >= e for n, e in zip(shape[2:], extents, strict=True)):
@@ -179,9 +184,14 @@ def _softmax(rng):
 
 def _batch_norm2d(rng):
     shape = _sizes(rng, 4, high=5)
-    c, training = shape[1], bool(rng.random() < 0.6)
+    c, entries = shape[1], shape[0] * shape[2] * shape[3]
+    training = bool(rng.random() < 0.6) and entries > 1
     inputs = {"x": rng.normal(size=shape), "gamma": rng.uniform(0.5, 2, c), "beta": rng.normal(size=c)}
-    return inputs, {"training": training, "eps": float(rng.choice([1e-5, 1e-3]))}, (rng.normal(size=c), rng.uniform(0.5, 2, c))
+    return (
+        inputs,
+        {"training": training, "eps": float(rng.choice([1e-5, 1e-3]))},
+        (rng.normal(size=c), rng.uniform(0.5, 2, c)),
+    )
 
 
 def _layer_norm(rng):
@@ -191,7 +201,11 @@ def _layer_norm(rng):
 
 
 def _dropout(rng):
-    options = {"p": float(rng.choice([0.0, 0.3, 0.8])), "training": bool(rng.random() < 0.8), "rng": int(rng.integers(99))}
+    options = {
+        "p": float(rng.choice([0.0, 0.3, 0.8])),
+        "training": bool(rng.random() < 0.8),
+        "rng": int(rng.integers(99)),
+    }
     return {"x": rng.normal(size=_sizes(rng, 4, high=5))}, options, ()
 
 

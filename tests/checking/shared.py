@@ -1,4 +1,4 @@
-"""What the tests of the checks share: the operations' samples, and mistakes to plant into their gradients."""
+"""What the tests of the checks share: the operations' samples, ways to plant mistakes, and what a row says."""
 
 from functools import partial
 
@@ -23,29 +23,38 @@ def as_tuple(gradients):
     return gradients if isinstance(gradients, tuple) else (gradients,)
 
 
-def check_planted(name, i, key, mutate, **options):
-    """Return the report on an operation with a mistake in one gradient, and the entries that the mistake changes."""
+def planted(f, names, key, mutate, changed):
+    """Return f, which gives (y, pullback), with a mistake in one gradient; ``changed`` gets what it changes."""
+
+    def wrong(inputs):
+        y, pullback = f(inputs)
+
+        def backward(dy):
+            gradients = list(as_tuple(pullback(dy)))
+            at = list(names).index(key)
+            right, gradients[at] = gradients[at], mutate(gradients[at])
+            changed.append(np.abs(gradients[at] - right) > NOTHING * np.abs(right).max())
+            return tuple(gradients)
+
+        return y, backward
+
+    return wrong
+
+
+def check_planted(name, i, key, mutate):
+    """Return the report on an operation with a mistake in one gradient, and the entries that the mistake changes.
+
+    There is no report if it changes nothing.
+    """
     op, sample = OPERATIONS[name], samples(name)[i]
-    at = list(sample.inputs).index(key)
-    y, pullback = op.run(sample)
-    right = as_tuple(pullback(np.random.default_rng(5).normal(size=y.shape)))[at]
-    with np.errstate(invalid="ignore"):
-        changed = np.abs(mutate(right) - right) > NOTHING * np.abs(right).max()
-    if not changed.any():
-        return None, changed
-    report = check_gradient(partial(_planted, op, sample, at, mutate), None, sample.inputs, subject=name, **options)
-    return report, changed
-
-
-def _planted(op, sample, at, mutate, inputs):
-    y, pullback = op.run(sample, inputs)
-
-    def wrong(dy):
-        gradients = list(as_tuple(pullback(dy)))
-        gradients[at] = mutate(gradients[at])
-        return tuple(gradients)
-
-    return y, wrong
+    changed = []
+    f = planted(partial(op.run, sample), sample.inputs, key, mutate, changed)
+    y, pullback = f(sample.inputs)
+    pullback(np.random.default_rng(5).normal(size=y.shape))
+    if not changed.pop().any():
+        return None, None
+    report = check_gradient(f, None, sample.inputs, subject=name)
+    return report, changed[0]
 
 
 def said(row):

@@ -99,7 +99,12 @@ def test_none_for_an_input_that_has_a_gradient_is_wrong():
 
 @pytest.mark.parametrize(
     ("shape", "remedy"),
-    [((2, 3), "transpose it"), ((6,), "reshape it"), ((4, 3, 2), "sum over the axes"), ((2,), "one number for each entry")],
+    [
+        ((2, 3), "transpose it"),
+        ((6,), "reshape it"),
+        ((4, 3, 2), "sum over the axes"),
+        ((2,), "one number for each entry"),
+    ],
 )
 def test_a_gradient_of_another_shape_is_wrong_and_told_what_to_do(shape, remedy):
     report = check_gradient(product, lambda dy, x, w: (dy @ w.T, np.ones(shape)), {"x": X, "w": W})
@@ -121,41 +126,38 @@ def test_a_value_whose_shape_depends_on_earlier_calls_is_refused():
 
 def test_a_value_whose_shape_depends_on_numbers_is_refused():
     x = np.array([0.5, 1e-9, -0.3])
-    assert "values of one shape" in refused(lambda x: x[x > 0], lambda dy: dy, {"x": x})
+    assert "values of one shape" in refused(lambda x: x[x > 0], lambda dy: np.append(dy, 0), {"x": x})
 
 
-def test_a_gradient_whose_shape_changes_is_refused_or_wrong():
+def test_a_gradient_whose_shape_changes_is_not_right():
     calls = []
 
     def backward(dy):
         calls.append(1)
         return dy if len(calls) % 2 else dy[:1]
 
-    try:
-        report = check_gradient(lambda x: 2 * x, backward, {"x": X})
-    except CheckError as error:
-        assert "shape" in str(error)
-    else:
-        assert not report.right
+    assert not check_gradient(lambda x: 2 * x, backward, {"x": X}).right
 
 
 @pytest.mark.parametrize("late", ["f", "the backward function"])
 def test_a_function_that_never_returns_is_given_up(late):
     end = threading.Event()
 
-    def forever(*arguments):
+    def forever(x):
         while not end.is_set():
             time.sleep(0.01)
-        return arguments[0]
+        return x
 
     began = time.perf_counter()
-    f, backward = (lambda x: forever(x), lambda dy: dy) if late == "f" else (lambda x: x, lambda dy: forever(dy))
+    f, backward = (forever, lambda dy: dy) if late == "f" else (lambda x: x, forever)
     try:
         text = refused(f, backward, {"x": X}, time_limit=0.3)
     finally:
         end.set()
     assert time.perf_counter() - began < 3
-    assert text.startswith(f"{late}: expected a value within 0.3 s, received none; look for a loop that does not end")
+    assert text.startswith(
+        f"{late}: expected a value within 0.3 s, received none; look for a loop that does not end"
+    )
 
 
 def test_a_function_that_never_returns_later_is_given_up():
@@ -204,7 +206,9 @@ def test_a_complex_value_cannot_be_checked():
     assert "only real functions" in said(row)
 
 
-@pytest.mark.parametrize("what", [KeyError("conv1"), ZeroDivisionError("division by zero"), RuntimeError("")], ids=repr)
+@pytest.mark.parametrize(
+    "what", [KeyError("conv1"), ZeroDivisionError("division by zero"), RuntimeError("")], ids=repr
+)
 def test_any_error_is_quoted_by_its_kind(what):
     def f(x):
         raise what

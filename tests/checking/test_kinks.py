@@ -166,7 +166,9 @@ def tied_images(ties, rng):
 
 
 def check_pool(x, k, stride, choose, forward=pool):
-    return check_gradient(lambda x: forward(x, k, stride), lambda dy, x: pool_backward(x, k, stride, dy, choose), {"x": x})
+    return check_gradient(
+        lambda x: forward(x, k, stride), lambda dy, x: pool_backward(x, k, stride, dy, choose), {"x": x}
+    )
 
 
 def ours(x, k, stride):
@@ -241,13 +243,13 @@ def test_the_largest_of_an_axis_may_be_tied(ties, choose, good):
     assert row.verdict.good == good, said(row)
 
 
-
-
 @pytest.mark.parametrize(("choose", "good"), [(first, True), (divided, True), (everyone, False)])
 def test_a_tie_in_a_loss_that_is_one_number(choose, good):
     x = np.array([[0.3, 1.5, -0.2, 1.5], [0.1, -0.4, 0.9, 0.2]])
     weights = np.array([choose((row == row.max())[None])[0] for row in x])
-    row = only(check_gradient(lambda x: float((x.max(axis=1) ** 2).sum()), 2 * x.max(axis=1)[:, None] * weights, {"x": x}))
+    row = only(
+        check_gradient(lambda x: float((x.max(axis=1) ** 2).sum()), 2 * x.max(axis=1)[:, None] * weights, {"x": x})
+    )
     assert row.verdict.good == good, said(row)
 
 
@@ -257,7 +259,11 @@ def test_a_tie_in_a_loss_that_is_one_number(choose, good):
 def test_scores_at_and_near_the_margin_of_our_hinge_loss_are_right(distance, side, reduction):
     scores = np.array([[2.0, 1.0, -0.5], [0.25, 0.75, 3.0], [0.5, 0.5, 0.0]])
     scores[0, 1] += side * distance
-    row = only(check_gradient(lambda scores: hinge(scores, np.array([0, 2, 1]), reduction=reduction), None, {"scores": scores}))
+    row = only(
+        check_gradient(
+            lambda scores: hinge(scores, np.array([0, 2, 1]), reduction=reduction), None, {"scores": scores}
+        )
+    )
     assert row.verdict.good or (distance == UNRESOLVED and row.verdict is Verdict.UNDECIDED), said(row)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.examples.scripts import assert_printed, load, output_of
+from whygrad.checking import Verdict
 
 example = load("all_nan")
 
@@ -60,14 +61,17 @@ def test_delta_has_the_sign_of_hertz_krogh_and_palmer(arrays, layers):
 
 def test_finite_differences_accept_the_right_gradient_for_all_nine_entries_of_each_kernel(arrays, layers):
     image, target, kernels = arrays
-    rows = example.check(layers[0].gave, target, kernels[1:]) + example.check(image, target, kernels)
+    rows = [*example.check(layers[0].gave, target, kernels[1:]), *example.check(image, target, kernels)]
     assert [row.name for row in rows] == ["kernel 1", "kernel 1", "kernel 2"]
     assert [(row.checked, row.entries) for row in rows] == [(9, 9)] * 3
-    assert max(row.relative_error for row in rows) < 1e-9
+    assert {row.verdict for row in rows} == {Verdict.RIGHT}
+    assert max(row.bound for row in rows) < 1e-9
 
 
 def test_finite_differences_refuse_the_update_in_question(arrays):
-    errors = [row.relative_error for row in example.check(*arrays, example.wrong)]
+    report = example.check(*arrays, example.wrong)
+    errors = [row.relative_error for row in report]
+    assert [row.verdict for row in report] == [Verdict.WRONG, Verdict.WRONG]
     np.testing.assert_allclose(errors, [1.75579, 1.61980], atol=1e-5)
 
 

@@ -5,12 +5,13 @@ from tests.layers.shared import draw, images, shapes_of, trained
 from tests.ops.peers import functional, needs_torch, pytorch, tensor
 from tests.ops.shared import assert_close, refusal
 from whygrad import models
-from whygrad.checking import TOLERANCE, compare_sample
+from whygrad.checking import INPUT, Verdict, check_model
 from whygrad.errors import OptionError, ShapeError
 from whygrad.layers import count
 from whygrad.losses import cross_entropy
 from whygrad.models import MODELS, digits_cnn, lenet5, mnist_cnn, model_builder, resnet20, vgg_small
 
+KNOWN = 1e-7  # how well a right gradient must be known, relative to its largest entry
 COUNTS = {"digits_cnn": 9978, "lenet5": 61706, "mnist_cnn": 1199882, "vgg_small": 1186378, "resnet20": 272474}
 #: A shape of images so small that a few evaluations of every model take no time.
 SMALL = {
@@ -85,9 +86,10 @@ def test_gradients_are_those_of_finite_differences(name):
     model = MODELS[name](input_shape=SMALL[name], classes=3)
     params = model.init(np.random.default_rng(1))
     (x,) = images(SMALL[name])
-    rows = compare_sample(model, params, x, np.array([0, 2]), seed=0, entries=1)
-    assert {row.name for row in rows} == trained(model)
-    assert [row for row in rows if not row.relative_error <= TOLERANCE] == []
+    report = check_model(model, params, x, np.array([0, 2]))
+    assert {row.name for row in report} == trained(model) | {INPUT}
+    assert {row.verdict for row in report} == {Verdict.RIGHT}, str(report)
+    assert all(row.checked == row.entries and row.bound < KNOWN for row in report), str(report)
 
 
 def torch_lenet5():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,8 @@ from whygrad.typing import Array, BoolArray, IntArray
 TOLERANCE = 1e-7
 #: A bound that is good enough, as a share of the gradient's largest entry.
 _GOAL = 1e-10
-#: Entries that are clearly wrong and looked at once more, one by one; and all entries looked at once more.
-_WRONG_AGAIN, _AGAIN = 64, 2000
+#: Entries that are clearly wrong and looked at once more, one by one.
+_WRONG_AGAIN = 64
 #: Entries at which imaginary steps that disagree are confirmed by real ones.
 _CONFIRMED = 24
 
@@ -80,19 +80,34 @@ def _sizes(x: Array, usual: float) -> Array:
 
 
 def _first_look(problem: Problem, name: str, indices: IntArray, steps: Array) -> Slopes:
-    """Return slopes of all entries from the same few steps."""
+    """Return slopes of all entries from the same few steps; from one more where two do not know enough."""
+    levels = [_level(problem, name, indices, steps * RATIO**-level) for level in range(2)]
+    noise = problem.noise(name)
+    found = _from(levels, noise)
+    if problem.levels < 3:
+        return found
+    scale = max(float(np.abs(found.value[np.isfinite(found.value)]).max(initial=0.0)), problem.floor(name))
+    more = np.flatnonzero(~(found.bound <= problem.enough * scale))
+    if len(more):
+        third = _level(problem, name, indices[more], steps[more] * RATIO**-2)
+        better = _from([*(tuple(part[more] for part in level) for level in levels), third], noise)
+        for part, known in zip(found, better, strict=True):
+            part[more] = known
+    return found
+
+
+def _level(problem: Problem, name: str, indices: IntArray, h: Array) -> tuple[Array, ...]:
+    """Return φ(x + up) − φ(x), φ(x − down) − φ(x), up and down for one step of each entry."""
     x = problem.inputs[name]
     at = x.reshape(-1)[indices]
-    levels = [steps * RATIO**-level for level in range(problem.levels)]
-    plus, minus, ups, downs = [], [], [], []
-    for h in levels:
-        up, down = (at + h) - at, at - (at - h)
-        rises = np.fromiter(problem.rises(name, _moved(x, indices, up, down)), np.float64, 2 * len(indices))
-        plus.append(rises[0::2])
-        minus.append(rises[1::2])
-        ups.append(up)
-        downs.append(down)
-    return slopes(np.array(plus), np.array(minus), np.array(ups), np.array(downs), problem.noise(name))
+    up, down = (at + h) - at, at - (at - h)
+    rises = np.fromiter(problem.rises(name, _moved(x, indices, up, down)), np.float64, 2 * len(indices))
+    return rises[0::2], rises[1::2], up, down
+
+
+def _from(levels: Sequence[tuple[Array, ...]], noise: float) -> Slopes:
+    plus, minus, up, down = (np.array(part) for part in zip(*levels, strict=True))
+    return slopes(plus, minus, up, down, noise)
 
 
 def _moved(x: Array, indices: IntArray, up: Array, down: Array) -> Iterator[Array]:
@@ -144,8 +159,8 @@ def _unclear(found: Compared, first: Slopes, floor: float, enough: float) -> Int
 
 def _look_again(problem: Problem, name: str, found: Compared, steps: Array, again: IntArray) -> Compared:
     """Replace what the first look gave by what it takes to be sure; entries too many for that are left out."""
-    if len(again) > _AGAIN:
-        kept = again[np.linspace(0, len(again) - 1, _AGAIN).astype(int)]
+    if len(again) > problem.again:
+        kept = again[np.linspace(0, len(again) - 1, problem.again).astype(int)]
         stay = np.ones(len(found.indices), bool)
         stay[np.setdiff1d(again, kept)] = False
         renumbered = np.cumsum(stay) - 1
@@ -155,10 +170,17 @@ def _look_again(problem: Problem, name: str, found: Compared, steps: Array, agai
     goal = _GOAL * max(found.scale, problem.floor(name))
     for i in again.tolist():
         s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), goal)
+        between = problem.many_kinks and _lies_between(s, float(found.analytic[i]))
         found.numeric[i], found.left[i], found.right[i] = s.value, s.left, s.right
-        found.bound[i] = s.side_bound if s.kink else s.bound
-        found.kink[i], found.steep[i] = s.kink, s.steep
+        found.bound[i] = s.side_bound if s.kink or between else s.bound
+        found.kink[i], found.steep[i] = s.kink or between, s.steep
     return found
+
+
+def _lies_between(s: Settled, claim: float) -> bool:
+    """Return whether a claim that is not the mean slope may be that of one side."""
+    low, high = min(s.left, s.right) - s.side_bound, max(s.left, s.right) + s.side_bound
+    return abs(claim - s.value) > 2 * s.bound and low <= claim <= high
 
 
 def settle_entry(problem: Problem, name: str, index: int, start: float, goal: float) -> Settled:

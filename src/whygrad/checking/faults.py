@@ -44,7 +44,7 @@ def of_inputs(inputs: Mapping[str, Any]) -> dict[str, str]:
             said[name] = f"{name} is {x.dtype}: whatever step is added to it is cut off again; {remedy}"
         elif x.dtype.kind != "f":
             said[name] = f"{name} is {x.dtype}, no array of real numbers; pass float64"
-        elif any(stride == 0 and length > 1 for stride, length in zip(x.strides, x.shape, strict=True)):
+        elif x.size and any(stride == 0 and length > 1 for stride, length in zip(x.strides, x.shape, strict=True)):
             said[name] = f"entries of {name} share memory, as np.broadcast_to makes them: pass {name}.copy()"
         elif shared:
             said[name] = (
@@ -96,6 +96,13 @@ def writes(before: Mapping[str, Array], after: Mapping[str, Any], who: str) -> s
                 f"let it work on a copy"
             )
     return None
+
+
+def restore(before: Mapping[str, Array], after: Mapping[str, Any]) -> None:
+    """Give the caller's arrays back as they were."""
+    for name, array in before.items():
+        if after[name].flags.writeable:
+            after[name][...] = array
 
 
 def differs(first: Evaluated, second: Evaluated) -> str | None:

@@ -102,14 +102,11 @@ class Function:
     """
 
     def __init__(self, f: Callable[..., Any], names: Sequence[str], *, by_name: bool) -> None:
-        if not callable(f):
-            remedy = "pass the function itself, not its value"
-            raise OptionError("check_gradient", "f to be a function", f"{type(f).__name__}", remedy)
         self.f, self.names, self.calls = f, list(names), 0
         taken = parameters(f)
         self.keywords = by_name and _takes_names(f, self.names)
         #: Whether f takes all inputs in one mapping; a single input under another name may be either.
-        self.mapping = by_name and not self.keywords and taken is not None and len(taken) == 1
+        self.mapping = by_name and not self.keywords and taken is not None and len(taken) <= 1
 
     def __call__(self, arrays: Arrays, on_float_error: Literal["ignore", "raise"] = "ignore") -> Evaluated:
         """Return what f returns.
@@ -123,7 +120,7 @@ class Function:
         y, second = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
         if y is None:
             raise CheckError("f", "a number or an array", "None", "let f return its value: is there no return?")
-        array = np.asarray(y)
+        array = _as_array(y)
         if array.dtype.kind not in "fciub":
             remedy = "return one array, (y, pullback), (y, cache) or (loss, gradient)"
             raise CheckError("f", "a number or an array of numbers", _kind(y), remedy)
@@ -140,6 +137,13 @@ class Function:
                     raise
                 self.mapping = False
         return called("f", self.f, *arrays.values())
+
+
+def _as_array(value: Any) -> Any:
+    try:
+        return np.asarray(value)
+    except ValueError:  # rows of unlike lengths
+        return np.array(None)
 
 
 def _takes_names(f: Callable[..., Any], names: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from whygrad.checking.projections import complex_steps_work
 from whygrad.checking.report import Report, Row, Verdict
 from whygrad.checking.rounding import allowance
 from whygrad.checking.time_limit import Limited
-from whygrad.errors import CheckError
+from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
 
 #: Is told how much is done, of how much, and what is next.
@@ -35,6 +35,7 @@ def check_gradient(
     seed: int = 0,
     full: bool | None = None,
     cotangent: Any = None,
+    constant_is_right: bool = False,
     time_limit: float = 60.0,
     axes: Mapping[str, Sequence[str]] | None = None,
     sizes: Mapping[str, int] | None = None,
@@ -53,6 +54,8 @@ def check_gradient(
         seed: of the random cotangent dy, which makes one number Σ dy·y of an array, and of directions.
         full: compare every entry; None compares every entry of inputs of up to 2,048 and projects larger ones.
         cotangent: a dy of your own. Ones hide mistakes: through a softmax their true gradient is 0.
+        constant_is_right: accept a number that nothing changes, such as the loss of a single class. Most often it
+            is a mistake of the check, and any gradient that is zero would pass.
         time_limit: seconds that one call may take.
         axes: names of the axes of inputs, for the sentences: ``{"x": ("sample", "channel", "row", "column")}``.
         sizes: numbers that may explain a constant factor: ``{"the batch size": 64}``.
@@ -82,6 +85,8 @@ def check_gradient(
     Source: central differences as in J. Nocedal and S. Wright, "Numerical Optimization" (2006), section 8.1.
     """
     began = time.perf_counter()
+    if not callable(f):
+        raise OptionError("check_gradient", "f to be a function", f"{type(f).__name__}", "pass it, not its value")
     limited = Limited(time_limit)
     name = subject or getattr(f, "__name__", type(f).__name__)
     original, by_name = named_inputs(f, inputs)
@@ -94,6 +99,7 @@ def check_gradient(
             key: value if isinstance(value, np.ndarray) else np.asarray(value) for key, value in original.items()
         },
         cotangent=cotangent,
+        constant_is_right=constant_is_right,
         axes=axes or {},
         sizes=sizes or {},
         full=full,
@@ -117,6 +123,7 @@ class _Check:
     given: Any
     original: dict[str, Any]  #: the inputs, as they were passed
     cotangent: Any
+    constant_is_right: bool
     axes: Mapping[str, Sequence[str]]
     sizes: Mapping[str, int]
     full: bool | None
@@ -133,8 +140,9 @@ class _Check:
         first = self.function(self.original)
         said = faults.writes(copies, self.original, "f")
         if said:
+            faults.restore(copies, self.original)
             return self._all(Verdict.FAULTY, said)
-        said = faults.differs(first, self.function(self.original)) or faults.of_value(first.y)
+        said = faults.of_value(first.y) or faults.differs(first, self.function(self.original))
         if said:
             return self._all(Verdict.FAULTY, said, at_fault)
         if not np.isfinite(first.y).all():
@@ -179,6 +187,8 @@ class _Check:
                 rows.append(self._empty(name, Verdict.WRONG, faults.no_gradient(name, gradient, exact[name].shape)))
             else:
                 rows.append(self._row(problem, name, backward, dy))
+        if self.constant_is_right:
+            return rows
         return degenerate(problem, rows, self.rng, chosen=self.cotangent is not None)
 
     def _row(self, problem: Problem, name: str, backward: Backward, dy: Array) -> Row:
@@ -187,7 +197,7 @@ class _Check:
             axes=self.axes.get(name) or axis_names(name, x.ndim),
             sizes={**_sizes(x, problem.y), **self.sizes},
             others={**problem.inputs, "dy": problem.dy, "y": problem.y},
-            allowance=allowance(backward, self.original, dy, name, problem.claimed[name], self.rng),
+            allowance=allowance(backward, self.original, dy, name, problem, self.rng),
             remedy=_IN_FLOAT32 if self.function(problem.inputs).y.dtype == np.float32 else "",
         )
         row = check_input(problem, name, context, self.rng, full=self.full)
@@ -209,6 +219,8 @@ class _Check:
         results = backward(self.original, given)
         claimed = {name: None if g is None else as_gradient(g) for name, g in results.items()}
         said = faults.writes(copies, self.original, "the backward function")
+        if said:
+            faults.restore(copies, self.original)
         if not said and not np.array_equal(given, dy):
             said = "the backward function writes to dy, which belongs to its caller: let it work on a copy"
         return claimed, said

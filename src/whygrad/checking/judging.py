@@ -18,6 +18,8 @@ from whygrad.typing import Array, BoolArray
 USEFUL = 1e-4
 #: How many wrong entries and kinks a row shows, and how many kinks' switches are counted.
 _SHOWN, _COUNTED = 6, 3
+#: What is smaller than this share of the gradient is a rounding error of zero.
+_ROUNDING = 1e-12
 #: How many claims outside the slopes at a kink are looked at by outputs.
 _RECONSIDERED = 200
 
@@ -155,8 +157,9 @@ def _findings(problem: Problem, name: str, compared: Compared, found: _Judged, c
     shape, said = problem.inputs[name].shape, []
     plain = ~compared.kink  # at a kink there is no one number that a gradient could be a multiple of
     if (found.wrong & plain).any():
+        claimed = problem.claimed[name]
         sampled = Sampled(
-            problem.claimed[name],
+            np.where(np.abs(claimed) <= _ROUNDING * found.scale, 0.0, claimed),
             compared.indices[plain],
             compared.numeric[plain],
             compared.bound[plain],

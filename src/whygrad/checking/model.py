@@ -22,6 +22,8 @@ from whygrad.losses import cross_entropy
 from whygrad.typing import Array, Loss, Params
 
 Progress = Callable[[int, int, str], None]
+#: How far to move parameters and images off the places where many units lie on a kink.
+JITTER = 0.01
 #: The row of the network's own input.
 INPUT = "input"
 #: How many replacements of a parameter are drawn before their losses are asked for.
@@ -38,6 +40,7 @@ def check_model(
     training: bool = True,
     seed: int = 0,
     full: bool = False,
+    jitter: float = 0.0,
     progress: Progress | None = None,
 ) -> Report:
     """Check the gradients of a loss with respect to every trained parameter and the input of a network.
@@ -55,6 +58,8 @@ def check_model(
         training: whether batch norm uses the batch's statistics and dropout draws masks, the same ones each time.
         seed: of the masks, and of directions.
         full: compare every entry.
+        jitter: moves parameters and x by normal random numbers of this size first. Fresh biases of 0 over empty
+            paper lie on the kink of relu; ``JITTER`` moves them off it.
         progress: is told (entries done, entries, name of the gradient).
 
     Returns:
@@ -76,13 +81,20 @@ def check_model(
     exact = {name: np.asarray(array).astype(np.float64) for name, array in params.items()}
     images = np.asarray(x).astype(np.float64)
     trained = [name for name, parameter in model.parameters().items() if parameter.trained]
+    rng = np.random.default_rng(seed)
+    if jitter:
+        exact |= {
+            name: exact[name] + jitter * rng.normal(size=exact[name].shape) for name in trained if name in exact
+        }
+        images = images + jitter * rng.normal(size=images.shape)
     bad = first_not_finite(model, exact, (images,), target, loss, training=training, seed=seed)
     if bad is not None:
         shapes = {**{name: exact[name].shape for name in trained}, INPUT: images.shape}
-        rows = [_row(name, Verdict.NOT_FINITE, shape, bad) for name, shape in shapes.items()]
-        return Report(subject=_name(model), rows=tuple(rows), seconds=time.perf_counter() - began)
+        infinite = tuple(_row(name, Verdict.NOT_FINITE, shape, bad) for name, shape in shapes.items())
+        return Report(subject=_name(model), rows=infinite, seconds=time.perf_counter() - began)
     problem = ModelProblem(model, exact, images, target, loss, training=training, seed=seed)
-    rng, rows, done = np.random.default_rng(seed), [], 0
+    rows: list[Row] = []
+    done = 0
     total = sum(exact[name].size for name in trained) + images.size
     for name in [*trained, INPUT]:
         if progress:
@@ -132,6 +144,7 @@ class ModelProblem(Problem):
     first_step, levels = 2.0**-15, 2
     projection_step = 2.0**-21
     enough = 1e-5
+    again, search, many_kinks = 40, 150, True
 
     def __init__(
         self,

@@ -80,23 +80,35 @@ def degenerate(problem: Problem, rows: list[Row], rng: np.random.Generator, *, c
     Args:
         problem: the function and what is claimed.
         rows: what came out.
-        rng: draws another cotangent.
+        rng: draws another cotangent, and other inputs.
         chosen: whether the user chose the cotangent.
     """
-    silent = [
-        row.name for row in rows if row.verdict is Verdict.RIGHT and row.entries and _is_zero(problem, row.name)
-    ]
+    silent = [row.name for row in rows if row.entries and _is_zero(problem, row)]
     if problem.y.ndim and chosen:
         silent, said = [name for name in silent if _another_passes(problem, name, rng)], _NOTHING_PASSES
-    elif not problem.y.ndim and len(silent) == len(rows):
+    elif not problem.y.ndim and len(silent) == len(rows) and not _changes_elsewhere(problem, rng):
         said = _NOTHING_CHANGES_IT
     else:
         return rows
     return [replace(r, verdict=Verdict.FAULTY, findings=(said,)) if r.name in silent else r for r in rows]
 
 
-def _is_zero(problem: Problem, name: str) -> bool:
-    return float(np.abs(problem.claimed[name]).max(initial=0.0)) <= problem.floor(name)
+def _is_zero(problem: Problem, row: Row) -> bool:
+    """Return whether zero is claimed, and nothing else measured."""
+    if row.verdict not in (Verdict.RIGHT, Verdict.UNDECIDED) or row.worst is None:
+        return False
+    largest = float(np.abs(problem.claimed[row.name]).max(initial=0.0))
+    return largest <= max(problem.floor(row.name), row.worst.bound)
+
+
+def _changes_elsewhere(problem: Problem, rng: np.random.Generator) -> bool:
+    """Return whether the function changes far from the point, as a loss does whose margins are all met there."""
+    for name in problem.claimed:
+        x = problem.inputs[name]
+        far = [problem.rise(name, x + 3 * problem.size(name) * rng.normal(size=x.shape)) for _ in range(4)]
+        if float(np.ptp(far)) > 1e3 * problem.noise(name) or abs(far[0]) > 1e3 * problem.noise(name):
+            return True
+    return False
 
 
 def _another_passes(problem: Problem, name: str, rng: np.random.Generator) -> bool:

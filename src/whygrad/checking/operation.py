@@ -142,7 +142,9 @@ def _check(
         """Take all inputs in one mapping."""
         return f(inputs)
 
-    return check_gradient(run, None, arrays, seed=seed, full=full, subject=name, axes=_AXES.get(name))
+    return check_gradient(
+        run, None, arrays, seed=seed, full=full, subject=name, axes=_AXES.get(name), constant_is_right=True
+    )
 
 
 #: Axes that have other names than those of images and filters.

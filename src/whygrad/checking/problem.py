@@ -28,6 +28,10 @@ class Problem:
     first_step, levels = 2.0**-5, 3
     #: The step along a direction, which moves across every kink at once and must therefore be small.
     projection_step = 2.0**-17
+    #: How many entries in doubt are looked at one by one, and how many evaluations a search may take.
+    again, search = 2000, 600
+    #: Whether kinks lie so close together that what looks smooth may be the mean of two slopes.
+    many_kinks = False
     #: A bound at which no better one is sought, relative to the gradient's largest entry.
     enough = 1e-9
 
@@ -42,7 +46,9 @@ class Problem:
         complex_steps: bool = False,
     ) -> None:
         self.inputs, self.claimed, self.complex_steps = dict(inputs), dict(claimed), complex_steps
-        self.y, self.dy = np.asarray(y), np.asarray(dy)
+        self.y = np.asarray(y)
+        self.dy = np.empty_like(self.y, dtype=np.float64)  # in the memory order of y
+        self.dy[...] = dy
         self.evaluations = 0
         self._value = value
         self._noise: dict[str, float] = {}
@@ -57,7 +63,10 @@ class Problem:
 
         The outputs are subtracted before they are summed, so that what does not change cancels exactly.
         """
-        return float(np.vdot(self.dy, self.outputs(name, array) - self.y))
+        change = self.outputs(name, array) - self.y
+        if change.strides == self.dy.strides:  # both as they lie, without a copy to bring them into order
+            return float(np.dot(self.dy.ravel(order="K"), change.ravel(order="K")))
+        return float(np.vdot(self.dy, change))
 
     def rises(self, name: str, arrays: Iterable[Array]) -> Iterator[float]:
         """Yield the rise for each of some replacements; each is used before the next is drawn."""

@@ -24,10 +24,12 @@ from whygrad.typing import Array, IntArray
 _NOISY = 100
 #: Random directions for each gradient.
 _DIRECTIONS = 2
-#: How many wrong entries bisection finds before it is clear that there are many, and its evaluations at most.
-_LEAVES, _EVALUATIONS = 16, 600
+#: How many wrong entries bisection finds before it is clear that there are many.
+_LEAVES = 16
 #: How many entries are compared where many are wrong, or at kinks, so that a pattern shows.
 _SAMPLE = 200
+#: So few wrong entries need no pattern: their nearest neighbours are enough to see that they are alone.
+_FEW = 2
 
 
 class Projection(NamedTuple):
@@ -69,8 +71,11 @@ def check_by_projections(problem: Problem, name: str, context: Context, rng: np.
     return replace(row, checked=x.size, relative_error=worst_error, bound=worst_bound, method=method)
 
 
-def project(problem: Problem, name: str, v: Array, slack: float) -> Projection:
-    """Return the claim and the slope along a direction: two values of φ if these agree, more if they do not."""
+def project(problem: Problem, name: str, v: Array, slack: float, expected: float = 0.0) -> Projection:
+    """Return the claim and the slope along a direction: from two values of φ if these agree, more if they do not.
+
+    Or if they differ by what is expected, since a known mistake lies in this direction.
+    """
     claimed = float(np.vdot(problem.claimed[name].astype(np.float64), v))
     x, noise = problem.inputs[name], problem.noise(name)
 
@@ -80,7 +85,8 @@ def project(problem: Problem, name: str, v: Array, slack: float) -> Projection:
     h = problem.projection_step
     up, down = rise(h), rise(-h)
     numeric, bound = (up - down) / (2 * h), SIGMAS * noise / h
-    if abs(claimed - numeric) <= bound + slack and bound <= _NOISY * slack:
+    off = claimed - numeric
+    if min(abs(off), abs(off - expected)) <= bound + slack and bound <= _NOISY * slack:
         return Projection(claimed, numeric, bound, clear=True)
     s = settle(rise, h, noise, 0.1 * slack)
     return Projection(
@@ -107,7 +113,8 @@ def _look_closer(
     complete = False
     if not _in_proportion(problem, name, v, seen, rng):
         leaves, complete = bisect(problem, name, v, seen, slack)
-    chosen = _around(x.shape, leaves, rng, _SAMPLE if not complete else 32)
+    many = not complete or len(leaves) > _FEW
+    chosen = _around(x.shape, leaves, rng, min(_SAMPLE, problem.again) if many else 4, lines=many)
     row = judge(problem, name, compare_entries(problem, name, chosen), context)
     evaluations = problem.evaluations - before
     method = f"random projection, bisection and {len(chosen)} single entries, {evaluations} evaluations"
@@ -150,7 +157,7 @@ def bisect(problem: Problem, name: str, v: Array, seen: Projection, slack: float
         seen: what was seen along it.
         slack: a difference that counts as none.
     """
-    end = problem.evaluations + _EVALUATIONS
+    end = problem.evaluations + problem.search
     leaves: list[int] = []
     waiting = [(0, v.size, seen)]
     while waiting:
@@ -163,7 +170,7 @@ def bisect(problem: Problem, name: str, v: Array, seen: Projection, slack: float
         if problem.evaluations > end:
             return leaves, False
         middle = (low + high) // 2
-        first = project(problem, name, _only(v, low, middle), slack)
+        first = project(problem, name, _only(v, low, middle), slack, whole.difference if whole.clear else 0.0)
         if whole.clear and first.clear:
             rest = (whole.claimed - first.claimed, whole.numeric - first.numeric, whole.bound + first.bound)
             second = Projection(*rest, clear=True)
@@ -183,16 +190,19 @@ def _only(v: Array, low: int, high: int) -> Array:
     return part
 
 
-def _around(shape: tuple[int, ...], leaves: list[int], rng: np.random.Generator, others: int) -> IntArray:
-    """Return the leaves, what lies on lines through some of them along each axis, and others at random."""
+def _around(
+    shape: tuple[int, ...], leaves: list[int], rng: np.random.Generator, others: int, *, lines: bool
+) -> IntArray:
+    """Return the leaves, their neighbours along each axis, entries on lines through them, and others at random."""
     size = int(np.prod(shape))
     chosen = set(leaves)
     for leaf in leaves[:4]:
         at = np.unravel_index(leaf, shape)
         for axis, length in enumerate(shape):
             line: list[IntArray] = [np.asarray(i) for i in at]
-            near = np.unique(np.clip(np.arange(-4, 5) + at[axis], 0, length - 1))
-            line[axis] = np.unique(np.concatenate([near, [0, length - 1], rng.integers(0, length, 8)]))
+            near = at[axis] + np.arange(-4 if lines else -1, 5 if lines else 2)
+            far = [0, length - 1, *rng.integers(0, length, 8)] if lines else []
+            line[axis] = np.unique(np.clip(np.concatenate([near, far]).astype(int), 0, length - 1))
             chosen.update(np.ravel_multi_index(np.broadcast_arrays(*line), shape).ravel().tolist())
     chosen.update(rng.choice(size, min(others, size), replace=False).tolist())
     return np.array(sorted(chosen))

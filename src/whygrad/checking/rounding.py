@@ -1,4 +1,4 @@
-"""What rounding may do to a gradient that was computed in a coarser float type than the differences."""
+"""What rounding may do to a gradient, most of all to one in a coarser float type than the differences."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from whygrad.checking.functions import Backward, as_gradient
+from whygrad.checking.problem import Problem
 from whygrad.typing import Array
 
 #: How many times the measured effect of rounding is allowed, and how often it is measured.
 _TIMES, _DRAWS = 8, 3
+#: What rounding moves at most, in units in the last place of the largest entry.
+_AT_MOST = 1e4
 
 
 def allowance(
@@ -19,25 +22,28 @@ def allowance(
     inputs: Mapping[str, Any],
     dy: Array,
     name: str,
-    claimed: Array,
+    problem: Problem,
     rng: np.random.Generator,
 ) -> float:
-    """Return how far an entry of a float32 gradient may be from the truth; 0 for float64.
+    """Return how far an entry of a gradient may be from the truth by the rounding errors of whoever computed it.
 
     A good algorithm gives the right answer to inputs that differ from the given ones by some rounding errors. What
     rounding the inputs does to the gradient is measured, by moving each entry by up to one unit in the last place,
-    and some times that is allowed, but no less than some units in the last place of the gradient's largest entry.
+    and some times that is allowed. Entries that move by much more are at a kink, which is no matter of rounding.
     """
-    coarse = dy.dtype == np.float32 or any(np.asarray(x).dtype == np.float32 for x in inputs.values())
-    if not coarse or not backward.callable:
+    if not backward.callable:
         return 0.0
-    eps = float(np.finfo(np.float32).eps)
-    moves = [2 * eps * float(np.abs(claimed).max(initial=0.0))]
+    coarse = dy.dtype == np.float32 or any(np.asarray(x).dtype == np.float32 for x in inputs.values())
+    eps, claimed = float(np.finfo(np.float32 if coarse else np.float64).eps), problem.claimed[name]
+    largest = float(np.abs(claimed).max(initial=0.0))
+    limit = max(_AT_MOST * eps * largest, 1e-3 * problem.floor(name))
+    moves = [2 * eps * largest if coarse else 0.0]
     for _ in range(_DRAWS):
         moved = {key: _nearby(np.asarray(x), eps, rng) for key, x in inputs.items()}
         again = backward(moved, dy.copy())[name]
         if again is not None and np.shape(again) == claimed.shape:
-            moves.append(float(np.abs(as_gradient(again) - claimed).max(initial=0.0)))
+            by = np.abs(as_gradient(again) - claimed)
+            moves.append(float(by[by <= limit].max(initial=0.0)))
     return _TIMES * max(moves)
 
 

@@ -32,8 +32,13 @@ def _forward_part(task, z, t, gradient, by, totals):
     z, t, gradient = share(z, task, tasks), share(t, task, tasks), share(gradient, task, tasks)
     zero, one, by = z.dtype.type(0), z.dtype.type(1), z.dtype.type(by)
     total = 0.0
+    # One loop stores and another adds: a loop that does both is vector code only where its arrays lie far apart,
+    # which would change the bits.
     for i in range(z.size):
-        small = exp(-abs(z[i]))
-        total += (z[i] * (one - t[i]) if z[i] > zero else -z[i] * t[i]) + log1p(small)
+        gradient[i] = exp(-abs(z[i]))
+    for i in range(z.size):
+        total += (z[i] * (one - t[i]) if z[i] > zero else -z[i] * t[i]) + log1p(gradient[i])
+    for i in range(z.size):
+        small = gradient[i]
         gradient[i] = ((one if z[i] >= zero else small) / (one + small) - t[i]) / by
     totals[task] = total

@@ -49,10 +49,14 @@ def _charge(s, gradient, right, margin, by):
     zero, one = s.dtype.type(0), s.dtype.type(1)
     own, share = s[right], one / by
     total, charged = 0.0, 0
+    # One loop stores and another adds: a loop that does both is vector code only where its arrays lie far apart,
+    # which would change the bits.
     for k in range(s.size):
-        excess = zero if k == right else _excess(s[k], own, margin)
-        total += zero if excess <= zero else excess  # NaN stays NaN
-        charged += excess > zero
-        gradient[k] = share if excess > zero else zero
+        gradient[k] = zero if k == right else _excess(s[k], own, margin)
+    for k in range(gradient.size):
+        total += zero if gradient[k] <= zero else gradient[k]  # NaN stays NaN
+        charged += gradient[k] > zero
+    for k in range(gradient.size):
+        gradient[k] = share if gradient[k] > zero else zero
     gradient[right] = -s.dtype.type(charged) / by
     return total

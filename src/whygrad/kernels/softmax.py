@@ -45,9 +45,10 @@ def _softmax(x, y):
     top = largest(x)
     total = x.dtype.type(0)
     for i in range(x.size):
-        e = exp(x[i] - top)
-        y[i] = e
-        total += e
+        y[i] = exp(x[i] - top)
+    # A loop that adds and stores is vector code only where its arrays lie far apart, which would change the bits.
+    for i in range(y.size):
+        total += y[i]
     for i in range(y.size):
         y[i] /= total
 

@@ -33,8 +33,11 @@ def _squares_part(task, y, t, gradient, factor, by, totals):
     y, t, gradient = share(y, task, tasks), share(t, task, tasks), share(gradient, task, tasks)
     factor, by = y.dtype.type(factor), y.dtype.type(by)
     total = 0.0
+    # One loop adds and another stores: a loop that does both is vector code only where its arrays lie far apart,
+    # which would change the bits.
     for i in range(y.size):
         difference = y[i] - t[i]
         total += difference * difference
-        gradient[i] = factor * difference / by
+    for i in range(y.size):
+        gradient[i] = factor * (y[i] - t[i]) / by
     totals[task] = total
