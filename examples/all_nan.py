@@ -140,7 +140,9 @@ def main(steps=1000):
         ("two layers, wrong", check(image, target, kernels, wrong)),
     ):
         for row in report:
-            print(f"    {title}: {row.name}, {row.checked} entries, largest error {row.relative_error:.0e}")
+            numbers = f"{row.checked} entries, largest error {row.relative_error:.0e}"
+            print(f"    {title}: {row.name}, {numbers}: {row.verdict}")
+            print("".join(f"      {said}\n" for said in row.findings), end="")
     at_zeros = passes(image, target, [np.zeros_like(kernel) for kernel in kernels])[1][0].gradient
     print("\n  Start from small random kernels (Glorot's suit sigmoids). At zeros this check sees less: nothing")
     print(f"  comes back through a kernel 2 of zeros, so all of kernel 1's gradient is {abs(at_zeros).max():g}.\n")

@@ -114,7 +114,7 @@ def _look_closer(
     if not _in_proportion(problem, name, v, seen, rng):
         leaves, complete = bisect(problem, name, v, seen, slack)
     many = not complete or len(leaves) > _FEW
-    chosen = _around(x.shape, leaves, rng, min(_SAMPLE, problem.again) if many else 4, lines=many)
+    chosen = _around(x.shape, leaves, rng, min(_SAMPLE, problem.again) if many else 0, lines=many)
     row = judge(problem, name, compare_entries(problem, name, chosen), context)
     evaluations = problem.evaluations - before
     method = f"random projection, bisection and {len(chosen)} single entries, {evaluations} evaluations"
