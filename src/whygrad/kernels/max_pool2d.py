@@ -8,31 +8,39 @@ import numpy as np
 from numba import types
 
 from whygrad.kernels.compiler import INT, kernel, part, reads, writes
-from whygrad.kernels.layout import new_images, tasks_for, vector
+from whygrad.kernels.layout import tasks_for, vector
 from whygrad.kernels.memory import clear
 from whygrad.kernels.pooling import SIZES, Windows, inside, sizes_of, windows_of
 from whygrad.kernels.threads import fork
 from whygrad.kernels.winners import find_winners, give_to_winners
 from whygrad.typing import Array, IntArray
+from whygrad.workspace import empty
 
 
 def forward(x: Array, where: Windows, index: np.dtype[Any]) -> tuple[Array, IntArray]:
     """Return the maximum of each window and the index, of this dtype, of the tap that saw it."""
-    n, c = x.shape[:2]
-    y: Array = new_images(n, c, *where.output, x.dtype)
-    winner: Any = new_images(n, c, *where.output, index)
-    vectors = (vector(a, "channels last") for a in (x, y, winner))
-    _FORWARD[index][x.dtype](*vectors, sizes_of(x.shape, where), tasks_for(x.size))
-    return y, winner
+    shape, dtype = x.shape, x.dtype
+    made = (shape[0], *where.output, shape[1])
+    y, winner = empty(made, dtype), empty(made, index)
+    _FORWARD[index][dtype](
+        vector(x, "channels last"), y.ravel(), winner.ravel(), sizes_of(shape, where), tasks_for(x.size)
+    )
+    winners: Any = winner.transpose(0, 3, 1, 2)
+    return y.transpose(0, 3, 1, 2), winners
 
 
 def backward(winner: Any, where: Windows, dy: Array) -> Array:
     """Return dx: each window's dy at the entry that won."""
-    n, c = dy.shape[:2]
-    dx = new_images(n, c, *where.size, dy.dtype)
-    vectors = (vector(a, "channels last") for a in (winner, dy, dx))
-    _BACKWARD[winner.dtype][dy.dtype](*vectors, sizes_of(dx.shape, where), tasks_for(dx.size))
-    return dx
+    (n, c, _, _), dtype = dy.shape, dy.dtype
+    dx = empty((n, *where.size, c), dtype)
+    _BACKWARD[winner.dtype][dtype](
+        vector(winner, "channels last"),
+        vector(dy, "channels last"),
+        dx.ravel(),
+        sizes_of((n, c, *where.size), where),
+        tasks_for(dx.size),
+    )
+    return dx.transpose(0, 3, 1, 2)
 
 
 def _forward(x, y, winner, sizes, tasks):
