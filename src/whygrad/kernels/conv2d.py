@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from whygrad.kernels import depthwise, one_channel, winograd
+from whygrad.kernels import depthwise, few_channels, one_channel, one_to_few, winograd
 from whygrad.kernels.correlation import correlate
 from whygrad.kernels.layout import new_images
 from whygrad.kernels.weight_gradient import weight_gradient as sum_products
@@ -95,6 +95,12 @@ def weight_gradient(
         depthwise.weight_gradient(x, dy, dw, db, _flat(where))
     elif one_channel.suits(shape, where.stride):
         one_channel.weight_gradient(x, dy, dw, db, _flat(where)[2:])
+    elif (
+        groups == 1
+        and one_to_few.suits(shape, x.dtype, where.stride)
+        and one_to_few.suits_gradient(dy, shape[2:], _flat(where)[2:])
+    ):
+        one_to_few.weight_gradient(x, dy, dw, db, _flat(where)[2:])
     elif groups == 1 and _by_winograd(shape, where, dy) and winograd.suits_gradient(shape):
         winograd.weight_gradient[x.dtype](x, dy, dw, db, *where.before, with_bias)
     elif groups == 1:
@@ -110,10 +116,15 @@ def _correlate(x: Array, w: Array, b: Array | None, y: Array, where: Where) -> N
     if one_channel.suits(w.shape, where.stride) and y[:, 0].flags.c_contiguous:
         one_channel.correlate(x, w, bias, y, _flat(where)[2:])
         return
-    if _by_winograd(w.shape, where, y):
+    at = _flat(where)
+    if one_to_few.suits(w.shape, x.dtype, where.stride):
+        one_to_few.correlate(x, w, bias, y, at[2:], b is not None)
+    elif _by_winograd(w.shape, where, y):
         winograd.correlate[x.dtype](x, w, bias, y, *where.before, b is not None)
+    elif few_channels.suits(w, x.shape[3], y.shape[3], at):
+        few_channels.correlate[x.dtype](x, w, bias, y, at, b is not None)
     else:
-        correlate[x.dtype](x, w, bias, y, _flat(where), (b is not None, 0))
+        correlate[x.dtype](x, w, bias, y, at, (b is not None, 0))
 
 
 def _by_winograd(w_shape: tuple[int, ...], where: Where, y: Array) -> bool:

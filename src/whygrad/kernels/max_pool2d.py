@@ -12,7 +12,7 @@ from whygrad.kernels.layout import tasks_for, vector
 from whygrad.kernels.memory import clear
 from whygrad.kernels.pooling import SIZES, Windows, inside, sizes_of, windows_of
 from whygrad.kernels.threads import fork
-from whygrad.kernels.winners import find_winners, give_to_winners
+from whygrad.kernels.winners import find_winners, give_to_taps, give_to_winners
 from whygrad.typing import Array, IntArray
 from whygrad.workspace import empty
 
@@ -53,10 +53,11 @@ def _forward_part(task, x, y, winner, sizes, tasks):
     for line in range(n * rows * task // tasks, n * rows * (task + 1) // tasks):
         a = line % rows * stride_v - top
         r0, r1 = inside(a, dilation_v, taps_v, h)
-        for j in range(columns):
+        start, j = (line // rows * h + a) * w, 0
+        while j < columns:
             b = j * stride_h - left
-            s0, s1 = inside(b, dilation_h, taps_h, w)
-            first, to = ((line // rows * h + a) * w + b) * c, (line * columns + j) * c
+            s0, s1, windows = _alike(j, b, sizes)
+            first, to = (start + b) * c, (line * columns + j) * c
             find_winners(
                 x,
                 winner,
@@ -64,8 +65,24 @@ def _forward_part(task, x, y, winner, sizes, tasks):
                     *(x.ctypes.data + first * x.itemsize, dilation_v * w * c, dilation_h * c),
                     *(r0, r1, s0, s1, taps_h),
                     *(y.ctypes.data + to * y.itemsize, winner.ctypes.data + to * winner.itemsize, c),
+                    *(windows, stride_h * c),
                 ),
             )
+            j += windows
+
+
+@part
+def _alike(j, b, sizes):
+    """Return which taps in a row of window j see the image, and for how many windows from this one on that is so.
+
+    These are the first tap, the one after the last, and 1 at a border, else all windows before the next border.
+    """
+    w, taps_h, stride_h, dilation_h, columns = sizes[3], sizes[5], sizes[7], sizes[9], sizes[13]
+    room = w - 1 - (taps_h - 1) * dilation_h - b
+    if b < 0 or room < 0:
+        s0, s1 = inside(b, dilation_h, taps_h, w)
+        return s0, s1, 1
+    return 0, taps_h, min(columns - j, room // stride_h + 1)
 
 
 def _backward(winner, dy, dx, sizes, tasks):
@@ -74,11 +91,54 @@ def _backward(winner, dy, dx, sizes, tasks):
 
 @part
 def _backward_part(task, winner, dy, dx, sizes, tasks):
+    """Fill a share of the rows of dx."""
+    n, _, h, _, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, _, _, rows, _ = sizes
+    if stride_v > (taps_v - 1) * dilation_v and stride_h > (taps_h - 1) * dilation_h:
+        _give_apart(winner, dy, dx, sizes, n * rows * task // tasks, n * rows * (task + 1) // tasks)
+    else:
+        _gather(winner, dy, dx, sizes, n * h * task // tasks, n * h * (task + 1) // tasks)
+
+
+@part
+def _give_apart(winner, dy, dx, sizes, begin, end):
+    """Give each window's dy to its pixels, of which no two windows share one.
+
+    A row of windows fills a band of rows of dx.
+    """
+    _, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
+    covered = taps_v == stride_v and taps_h == stride_h and left == 0 and columns * stride_h == w
+    for line in range(begin, end):
+        image, i = line // rows, line % rows
+        a = i * stride_v - top
+        first = 0 if i == 0 else a
+        last = h if i == rows - 1 else min(h, a + stride_v)
+        if not covered or first < a or last > a + stride_v:
+            clear(dx.ctypes.data + (image * h + first) * w * c * dx.itemsize, (last - first) * w * c * dx.itemsize)
+        r0, r1 = inside(a, dilation_v, taps_v, h)
+        start, j = (image * h + a) * w, 0
+        while j < columns:
+            b = j * stride_h - left
+            s0, s1, windows = _alike(j, b, sizes)
+            at, to = (line * columns + j) * c, (start + b) * c
+            give_to_taps(
+                dy,
+                winner,
+                (
+                    *(winner.ctypes.data + at * winner.itemsize, dy.ctypes.data + at * dy.itemsize),
+                    *(dx.ctypes.data + to * dx.itemsize, dilation_v * w * c, dilation_h * c),
+                    *(r0, r1, s0, s1, taps_h, c, windows, stride_h * c),
+                ),
+            )
+            j += windows
+
+
+@part
+def _gather(winner, dy, dx, sizes, begin, end):
     """Fill rows of dx, each from the windows that see it: whoever does a row does it alone."""
-    n, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
+    _, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
     seen_h = windows_of(w, left, taps_h, stride_h, dilation_h, columns)
     seen_v = windows_of(h, top, taps_v, stride_v, dilation_v, rows)
-    for line in range(n * h * task // tasks, n * h * (task + 1) // tasks):
+    for line in range(begin, end):
         image, row = line // h, line % h
         for b in range(w):
             to, add = dx.ctypes.data + (line * w + b) * c * dx.itemsize, 0

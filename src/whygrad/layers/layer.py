@@ -217,10 +217,13 @@ def prefixed(prefix: str, arrays: Mapping[str, T]) -> dict[str, T]:
 
 
 def going_back(saved: list[Any], saved_at_first: int, *, release: bool) -> Iterator[Any]:
-    """Yield what a forward pass saved, last first; with ``release`` forget each before yielding the next."""
+    """Give what a forward pass saved, last first; with ``release`` forget each before giving the next."""
     if len(saved) != saved_at_first:
         remedy = "call it with release=False, or run the forward pass again"
         raise OptionError("pullback", "what the forward pass saved", "a pullback that was released", remedy)
-    remaining = saved if release else saved.copy()
+    return _popped(saved if release else saved.copy())
+
+
+def _popped(remaining: list[Any]) -> Iterator[Any]:
     while remaining:
         yield remaining.pop()
