@@ -105,15 +105,36 @@ def test_conv2d_of_few_channels(call, order, seed, with_bias):
     assert_twins_agree(partial(conv2d, **options), shapes, seed, order, terms)
 
 
-def test_few_channels_are_computed_by_spreading():
-    lanes = vectors.real("float32").lanes
-    filters = np.empty((max(1, lanes // 4), 16, 5, 5), np.float32)
-    assert few_channels.suits(filters, 20, 20, (1, 1, 1, 1, 2, 2)) == (lanes >= 4)
-    assert not few_channels.suits(filters, 20, 20, (1, 2, 1, 1, 2, 2))
-    assert not few_channels.suits(filters, 20, 20, (1, 1, 1, 2, 2, 2))
-    assert not few_channels.suits(filters[:, :1, :1], 20, 20, (1, 1, 1, 1, 2, 2))
-    assert not few_channels.suits(filters, 20, 26, (1, 1, 1, 1, 2, 5))  # positions beyond the image on either side
-    assert not few_channels.suits(filters, 20, 23, (1, 1, 1, 1, 2, 2))
+def test_which_correlations_of_few_channels_spread_their_products():
+    lanes, single = vectors.real("float32").lanes, np.dtype(np.float32)
+    filters = (max(1, lanes // 4), 16, 5, 5)
+    assert few_channels.suits(filters, single, 20, 20, (1, 1, 1, 1, 2, 2)) == (lanes >= 4)
+    assert not few_channels.suits(filters, single, 20, 20, (1, 2, 1, 1, 2, 2))
+    assert not few_channels.suits(filters, single, 20, 20, (1, 1, 1, 2, 2, 2))
+    assert not few_channels.suits((*filters[:1], 1, 1, 5), single, 20, 20, (1, 1, 1, 1, 2, 2))
+    # Positions that see nothing of the image, on either side.
+    assert not few_channels.suits(filters, single, 20, 26, (1, 1, 1, 1, 2, 5))
+    assert not few_channels.suits(filters, single, 20, 23, (1, 1, 1, 1, 2, 2))
+
+
+@settings(max_examples=80)
+@given(
+    st.integers(0, 4),
+    st.integers(1, 9),
+    st.tuples(st.integers(1, 5), st.integers(1, 9)),
+    st.tuples(st.integers(1, 20), st.integers(1, 40)),
+    st.integers(1, 2),
+    st.integers(0, 3),
+    st.sampled_from(ORDERS),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_conv2d_from_one_channel_to_a_few(batch, filters, kernel, more, dilation, padding, order, seed, with_bias):
+    size = tuple(dilation * (k - 1) + n for k, n in zip(kernel, more, strict=True))
+    shapes = [(batch, 1, *size), (filters, 1, *kernel)] + [(filters,)] * with_bias
+    terms = max(batch * size[0] * size[1], np.prod(kernel) * filters) * 9
+    function = partial(conv2d, dilation=dilation, padding=padding)
+    assert_twins_agree(function, shapes, seed, order, terms)
 
 
 @settings(max_examples=80)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from functools import lru_cache
 from math import gcd
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from whygrad.kernels import depthwise, few_channels, one_channel, one_to_few, wi
 from whygrad.kernels.correlation import correlate
 from whygrad.kernels.layout import new_images
 from whygrad.kernels.weight_gradient import weight_gradient as sum_products
-from whygrad.typing import Array
+from whygrad.typing import Array, Shape
 from whygrad.workspace import empty
 
 Two = tuple[int, int]
+Six = tuple[int, int, int, int, int, int]
 
 
-class Where(Protocol):
+class Where(Hashable, Protocol):
     """Where the windows of a convolution lie, as (vertical, horizontal); see ``whygrad.ops.windows.Geometry``."""
 
     @property
@@ -42,7 +44,7 @@ class Windows(NamedTuple):
     before: Two
 
 
-def _flat(where: Where) -> tuple[int, int, int, int, int, int]:
+def _flat(where: Where) -> Six:
     return (*where.stride, *where.dilation, *where.before)
 
 
@@ -64,9 +66,11 @@ def input_gradient(dy: Array, w: Array, groups: int, where: Where, size: Two) ->
     dx = new_images(dy.shape[0], w.shape[1] * groups, *size, dy.dtype)
     if depthwise.suits(w.shape, groups):
         _turn(dy, w, dx, where, by_channel=True)
-        return dx
-    for i, o in _groups(dx.shape[1], w.shape[0], groups):
-        _turn(dy[:, o], w[o].transpose(1, 0, 2, 3), dx[:, i], where, by_channel=False)
+    elif groups == 1:
+        _turn(dy, w.transpose(1, 0, 2, 3), dx, where, by_channel=False)
+    else:
+        for i, o in _groups(dx.shape[1], w.shape[0], groups):
+            _turn(dy[:, o], w[o].transpose(1, 0, 2, 3), dx[:, i], where, by_channel=False)
     return dx
 
 
@@ -93,42 +97,54 @@ def weight_gradient(
     dw, db = empty(shape, x.dtype), np.empty(shape[0], x.dtype)
     if depthwise.suits(shape, groups):
         depthwise.weight_gradient(x, dy, dw, db, _flat(where))
-    elif one_channel.suits(shape, where.stride):
-        one_channel.weight_gradient(x, dy, dw, db, _flat(where)[2:])
-    elif (
-        groups == 1
-        and one_to_few.suits(shape, x.dtype, where.stride)
-        and one_to_few.suits_gradient(dy, shape[2:], _flat(where)[2:])
-    ):
-        one_to_few.weight_gradient(x, dy, dw, db, _flat(where)[2:])
-    elif groups == 1 and _by_winograd(shape, where, dy) and winograd.suits_gradient(shape):
-        winograd.weight_gradient[x.dtype](x, dy, dw, db, *where.before, with_bias)
     elif groups == 1:
-        sum_products[x.dtype](x, dy, dw, db, _flat(where), with_bias)
+        _sum_products(x, dy, dw, db, where, with_bias)
     else:
         for i, o in _groups(x.shape[1], shape[0], groups):
             sum_products[x.dtype](x[:, i], dy[:, o], dw[o], db[o], _flat(where), with_bias)
     return dw, db if with_bias else None
 
 
+def _sum_products(x: Array, dy: Array, dw: Array, db: Array, where: Where, with_bias: bool) -> None:
+    way, at = _way(dw.shape, where, x.dtype, x.shape[3], dy.shape[2:])
+    if way == "one channel":
+        one_channel.weight_gradient(x, dy, dw, db, at[2:])
+    elif way == "one to few" and one_to_few.suits_gradient(dy, dw.shape[2:], at[2:]):
+        one_to_few.weight_gradient(x, dy, dw, db, at[2:])
+    elif way == "winograd" and winograd.suits_gradient(dw.shape):
+        winograd.weight_gradient[x.dtype](x, dy, dw, db, *where.before, with_bias)
+    else:
+        sum_products[x.dtype](x, dy, dw, db, at, with_bias)
+
+
 def _correlate(x: Array, w: Array, b: Array | None, y: Array, where: Where) -> None:
     bias = _NO_BIAS[x.dtype] if b is None else np.ascontiguousarray(b)
-    if one_channel.suits(w.shape, where.stride) and y[:, 0].flags.c_contiguous:
-        one_channel.correlate(x, w, bias, y, _flat(where)[2:])
-        return
-    at = _flat(where)
-    if one_to_few.suits(w.shape, x.dtype, where.stride):
+    way, at = _way(w.shape, where, x.dtype, x.shape[3], y.shape[2:])
+    if way == "one channel" and y[:, 0].flags.c_contiguous:
+        one_channel.correlate(x, w, bias, y, at[2:])
+    elif way == "one to few":
         one_to_few.correlate(x, w, bias, y, at[2:], b is not None)
-    elif _by_winograd(w.shape, where, y):
+    elif way == "winograd":
         winograd.correlate[x.dtype](x, w, bias, y, *where.before, b is not None)
-    elif few_channels.suits(w, x.shape[3], y.shape[3], at):
+    elif way == "few channels":
         few_channels.correlate[x.dtype](x, w, bias, y, at, b is not None)
     else:
         correlate[x.dtype](x, w, bias, y, at, (b is not None, 0))
 
 
-def _by_winograd(w_shape: tuple[int, ...], where: Where, y: Array) -> bool:
-    return winograd.suits(w_shape, where.stride, where.dilation, y.shape[2] * y.shape[3])
+@lru_cache(maxsize=1024)
+def _way(w: Shape, where: Where, dtype: np.dtype[Any], width: int, output: Shape) -> tuple[str, Six]:
+    """Return how a correlation of filters of this shape is done best, and where its windows lie."""
+    at = _flat(where)
+    if one_channel.suits(w, where.stride):
+        return "one channel", at
+    if one_to_few.suits(w, dtype, where.stride):
+        return "one to few", at
+    if winograd.suits(w, where.stride, where.dilation, output[0] * output[1]):
+        return "winograd", at
+    if few_channels.suits(w, dtype, width, output[1], at):
+        return "few channels", at
+    return "tiles", at
 
 
 _NO_BIAS = {np.dtype(name): np.zeros(1, name) for name in ("float32", "float64")}
@@ -150,6 +166,7 @@ class Phase(NamedTuple):
     before: int
 
 
+@lru_cache(maxsize=1024)
 def _phases(taps: int, size: int, where: Where, axis: int) -> list[Phase]:
     """Return the phases of one axis of dx.
 

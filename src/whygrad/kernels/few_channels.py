@@ -11,6 +11,8 @@ No zeros are put around the image, since only its own pixels have products.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from whygrad.kernels.blocks import block, tile_columns, tile_lanes, tile_rows
@@ -19,20 +21,22 @@ from whygrad.kernels.memory import clear, copy, put, release, scratch
 from whygrad.kernels.padding import padded
 from whygrad.kernels.pooling import inside
 from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
-from whygrad.kernels.vectors import real
-from whygrad.typing import Array
+from whygrad.kernels.vectors import lanes_of
+from whygrad.typing import Shape
+
+Six = tuple[int, int, int, int, int, int]
 
 #: Vector products saved for a pixel from which on it gains to add up afterwards.
 SAVED = 64
 
 
-def suits(w: Array, x_width: int, y_width: int, where: tuple[int, int, int, int, int, int]) -> bool:
+def suits(w: Shape, dtype: np.dtype[Any], x_width: int, y_width: int, where: Six) -> bool:
     """Return whether this gains: filters (F, C, R, S) so few that their taps of a row share vectors.
 
     ``where`` is (t_v, t_h, d_v, d_h, top, left). Every output position has to see some column of the image.
     """
-    filters, channels, height, width = w.shape
-    lanes = real(w.dtype.name).lanes
+    filters, channels, height, width = w
+    lanes = lanes_of(dtype)
     if 2 * filters > lanes or where[1] != 1 or where[3] != 1:
         return False
     vectors = -(-filters * width // lanes)

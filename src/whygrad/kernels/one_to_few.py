@@ -21,7 +21,7 @@ from whygrad.kernels.layout import tasks_for
 from whygrad.kernels.memory import copy, fetch, put, release, scratch
 from whygrad.kernels.padding import pad_image
 from whygrad.kernels.threads import fork
-from whygrad.kernels.vectors import real
+from whygrad.kernels.vectors import VECTORS, lanes_of
 from whygrad.typing import Array, Shape
 
 SUMS = types.Array(types.float64, 3, "C")
@@ -35,12 +35,12 @@ PIECE = 8
 
 def suits(w: Shape, dtype: np.dtype[Any], stride: tuple[int, int]) -> bool:
     """Return whether filters (F, 1, R, S) are so few that they would fill no more than half of a vector."""
-    return w[1] == 1 and stride == (1, 1) and 1 < w[0] <= real(dtype.name).lanes // 2
+    return w[1] == 1 and stride == (1, 1) and 1 < w[0] <= lanes_of(dtype) // 2
 
 
 def suits_gradient(dy: Array, taps: tuple[int, ...], where: Four) -> bool:
     """Return whether their gradient can be summed up here: the taps fit the tile, and dy is channels-last."""
-    fits = taps[0] * taps[1] < real(dy.dtype.name).columns and taps[1] <= PIECE and where[1] == 1
+    fits = taps[0] * taps[1] < VECTORS * lanes_of(dy.dtype) and taps[1] <= PIECE and where[1] == 1
     return fits and dy.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
