@@ -142,7 +142,7 @@ def _way(w: Shape, where: Where, dtype: np.dtype[Any], width: int, output: Shape
         return "one to few", at
     if winograd.suits(w, where.stride, where.dilation, output[0] * output[1]):
         return "winograd", at
-    if few_channels.suits(w, dtype, width, output[1], at):
+    if few_channels.suits(w, dtype, at):
         return "few channels", at
     return "tiles", at
 

@@ -1,12 +1,13 @@
 """Correlation that gives few channels: products spread over taps and channels, then added where they belong.
 
 Few channels leave most lanes of a register tile empty. Here its lanes are the taps of a row and the channels
-together. For one row of the output, the tile multiplies each pixel of the rows that it sees by all of them,
+together. For one row of the output, the tile multiplies each pixel of the rows that it sees by all of them, and
+every position then adds up what belongs to it, all its channels at once:
 
     p[a, s, f] = Σ_r Σ_c  w[f,c,r,s] · x[n, c, i·t_v + r·d_v − top, a]
+    y[n,f,i,j] = b[f] + Σ_s  p[j + s − left, s, f]
 
-and every pixel's products are then added side by side to the row: y[n,f,i,j] = b[f] + Σ_s p[j + s − left, s, f].
-No zeros are put around the image, since only its own pixels have products.
+No zeros are put around the image, only around the products of a row.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
 
 from whygrad.kernels.blocks import block, tile_columns, tile_lanes, tile_rows
-from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
+from whygrad.kernels.compiler import INT, intrinsic, ints, kernel, part, reads, writes
+from whygrad.kernels.lanes import I64, Lanes, scaled
 from whygrad.kernels.memory import clear, copy, put, release, scratch
 from whygrad.kernels.padding import padded
 from whygrad.kernels.pooling import inside
 from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
-from whygrad.kernels.vectors import lanes_of
+from whygrad.kernels.vectors import lanes_of, real
 from whygrad.typing import Shape
 
 Six = tuple[int, int, int, int, int, int]
@@ -30,18 +35,17 @@ Six = tuple[int, int, int, int, int, int]
 SAVED = 64
 
 
-def suits(w: Shape, dtype: np.dtype[Any], x_width: int, y_width: int, where: Six) -> bool:
+def suits(w: Shape, dtype: np.dtype[Any], where: Six) -> bool:
     """Return whether this gains: filters (F, C, R, S) so few that their taps of a row share vectors.
 
-    ``where`` is (t_v, t_h, d_v, d_h, top, left). Every output position has to see some column of the image.
+    ``where`` is (t_v, t_h, d_v, d_h, top, left).
     """
     filters, channels, height, width = w
     lanes = lanes_of(dtype)
     if 2 * filters > lanes or where[1] != 1 or where[3] != 1:
         return False
     vectors = -(-filters * width // lanes)
-    gains = 2 * vectors <= width and height * channels * (width - vectors) >= SAVED
-    return gains and where[5] < width and y_width <= x_width + where[5]
+    return 2 * vectors <= width and height * channels * (width - vectors) >= SAVED
 
 
 @kernel(reads(4), reads(4), reads(1), writes(4), ints(6), INT)
@@ -55,8 +59,7 @@ def correlate(x, w, b, y, where, with_bias):
         for c in range(channels):
             for s in range(width):
                 for f in range(filters):
-                    # The last tap first: its products belong to the first of the positions that see a pixel.
-                    lane = (width - 1 - s) * filters + f
+                    lane = s * filters + f
                     put(w, start + ((r * channels + c) * lanes + lane) * w.itemsize, w[f, c, r, s])
     lines = y.shape[0] * y.shape[2]
     tasks = 1
@@ -76,26 +79,56 @@ def _lanes(w):
 def _correlate_lines(task, x, w, b, y, where, with_bias, weights, tasks):
     """Do a share of the rows of the output."""
     filters, channels, _, width = w.shape
-    lanes, wide, high = _lanes(w), x.shape[3], y.shape[2]
+    lanes, wide, (high, across), left = _lanes(w), x.shape[3], y.shape[2:], where[5]
     first, last = y.shape[0] * high * task // tasks, y.shape[0] * high * (task + 1) // tasks
     room, start = scratch(x.shape[2] * wide * channels, x)
-    products = np.empty(wide * lanes, x.dtype)
-    begin = np.zeros((wide + width) * filters + lanes, x.dtype)
+    # Beside the products of the image's pixels stand zeros for the columns around it that positions see.
+    before = max(left, 0)
+    products = np.zeros((max(before + wide, before - left + across + width - 1) + 1) * lanes, x.dtype)
+    bias = np.zeros(tile_lanes(w), x.dtype)
     if with_bias:
-        for k in range(begin.size):
-            begin[k] = b[k % filters]
-    row = np.empty_like(begin)
-    image, seen, line = -1, 0, 0
+        bias[:filters] = b
+    row = np.empty(across * filters + tile_lanes(w), x.dtype)
+    own = products.ctypes.data + before * lanes * x.itemsize
+    seen = products.ctypes.data + (before - left) * lanes * x.itemsize
+    image, pixels, line = -1, 0, 0
     for at in range(first, last):
         if at // high != image:
             image = at // high
-            seen, _, line = padded(x, image, 1, 0, x.shape[2], 0, wide, start)
-        row[:] = begin
-        if _multiply_line(w, seen, line, at % high, (x.shape[2], wide, lanes), where, weights, products):
-            for a in range(wide):
-                _add(row[a * filters : a * filters + lanes], products[a * lanes : (a + 1) * lanes])
-        _write_line(row[(width - 1 - where[5]) * filters :], y, image, at % high)
+            pixels, _, line = padded(x, image, 1, 0, x.shape[2], 0, wide, start)
+        taps = width
+        if not _multiply_line(w, pixels, line, at % high, (x.shape[2], wide, lanes), where, weights, own):
+            taps = 0
+        add_up(x, (seen, lanes, filters, taps, bias.ctypes.data, row.ctypes.data, across))
+        _write_line(row, y, image, at % high)
+    release(products)
+    release(bias)
     release(room)
+
+
+@intrinsic
+def add_up(context: Any, array: Any, arguments: Any) -> Any:
+    """Add for each position of a row the products of its taps, which stand one row and one tap apart, to the bias.
+
+    The arguments are (products, pitch of a pixel, filters, taps, bias, target, positions), addresses in bytes and
+    pitches in numbers. Whole vectors are written: what is too much of one is overwritten by the next.
+    """
+    kind = real(array.dtype.name)
+
+    def codegen(context: Any, b: Any, _signature: Any, values: Any) -> Any:
+        products, pitch, filters, taps, bias, target, positions = cgutils.unpack_tuple(b, values[1], 7)
+        lanes, zero, one = Lanes(b, kind, None), ir.Constant(I64, 0), ir.Constant(I64, 1)
+        total = cgutils.alloca_once(b, lanes.of(kind.scalar))
+        with cgutils.for_range_slice(b, zero, positions, one, I64) as (j, _):
+            b.store(lanes.load(kind.scalar, bias), total)
+            with cgutils.for_range_slice(b, zero, taps, one, I64) as (s, _):
+                at = b.add(b.mul(b.add(j, s), pitch), b.mul(s, filters))
+                value = lanes.load(kind.scalar, scaled(b, products, at, kind.size))
+                b.store(b.fadd(b.load(total), value), total)
+            lanes.store(b.load(total), scaled(b, target, b.mul(j, filters), kind.size))
+        return context.get_dummy_value()
+
+    return types.void(array, arguments), codegen
 
 
 @part
@@ -118,17 +151,11 @@ def _multiply_line(w, seen, line, i, sizes, where, weights, products):
                 (
                     *(count, min(tile_columns(w), lanes - p)),
                     *(seen + ((top + r0 * where[2]) * line + a0 * channels) * size, channels, 1, where[2] * line),
-                    *(here, lanes, channels * lanes, products.ctypes.data + (a0 * lanes + p) * size, lanes),
+                    *(here, lanes, channels * lanes, products + (a0 * lanes + p) * size, lanes),
                     *(r1 - r0, channels, 0, 0, 0, 0),
                 ),
             )
     return True
-
-
-@part
-def _add(target, values):
-    for k in range(target.size):
-        target[k] += values[k]
 
 
 @part
