@@ -8,7 +8,7 @@ Memory is given out only when no array lies in it any more, so whatever somebody
 from __future__ import annotations
 
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from contextvars import ContextVar, Token
 from math import prod
 from types import TracebackType
@@ -72,17 +72,16 @@ class Workspace:
 
         If there is none, or only one that is much too large, it is a new piece of just this size.
         """
-        first = bisect_left(self._sizes, size)
-        for i in range(first, len(self._sizes)):
+        for i in range(bisect_left(self._sizes, size), len(self._sizes)):
             if self._sizes[i] > _MOST * size:
                 break
             if sys.getrefcount(self._pieces[i]) == _UNUSED:
                 return i
-        piece = np.empty(size, np.uint8)
-        self._pieces.insert(first, piece)
-        self._sizes.insert(first, size)
-        self._starts.insert(first, -piece.ctypes.data % _ALIGNMENT)
-        return first
+        piece, after = np.empty(size, np.uint8), bisect_right(self._sizes, size)
+        self._pieces.insert(after, piece)
+        self._sizes.insert(after, size)
+        self._starts.insert(after, -piece.ctypes.data % _ALIGNMENT)
+        return after
 
 
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:

@@ -38,10 +38,9 @@ def suits(w: Shape, dtype: np.dtype[Any], stride: tuple[int, int]) -> bool:
     return w[1] == 1 and stride == (1, 1) and 1 < w[0] <= lanes_of(dtype) // 2
 
 
-def suits_gradient(dy: Array, taps: tuple[int, ...], where: Four) -> bool:
-    """Return whether their gradient can be summed up here: the taps fit the tile, and dy is channels-last."""
-    fits = taps[0] * taps[1] < VECTORS * lanes_of(dy.dtype) and taps[1] <= PIECE and where[1] == 1
-    return fits and dy.transpose(0, 2, 3, 1).flags.c_contiguous
+def suits_gradient(w: Shape, dtype: np.dtype[Any], dilation: int) -> bool:
+    """Return whether their gradient can be summed up here as well: the taps fit the tile."""
+    return w[2] * w[3] < VECTORS * lanes_of(dtype) and w[3] <= PIECE and dilation == 1
 
 
 def correlate(x: Array, w: Array, bias: Array, y: Array, where: Four, with_bias: bool) -> None:
@@ -52,6 +51,8 @@ def correlate(x: Array, w: Array, bias: Array, y: Array, where: Four, with_bias:
 
 def weight_gradient(x: Array, dy: Array, dw: Array, db: Array, where: Four) -> None:
     """Write dw (F, 1, R, S) and db (F,)."""
+    # Copied if it lies otherwise, so that the same numbers give the same bits in any memory order.
+    dy = np.ascontiguousarray(dy.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     tasks = max(1, min(tasks_for(dy.size), dy.shape[0] * dy.shape[2]))
     _weight_gradient[x.dtype](x, dy, dw, db, where, tasks)
 
