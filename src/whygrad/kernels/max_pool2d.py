@@ -33,7 +33,8 @@ def backward(winner: Any, where: Windows, dy: Array) -> Array:
     """Return dx: each window's dy at the entry that won."""
     (n, c, _, _), dtype = dy.shape, dy.dtype
     dx = empty((n, *where.size, c), dtype)
-    _BACKWARD[winner.dtype][dtype](
+    run = _GIVE_APART if _lie_apart(where) else _GATHER
+    run[winner.dtype][dtype](
         vector(winner, "channels last"),
         vector(dy, "channels last"),
         dx.ravel(),
@@ -41,6 +42,12 @@ def backward(winner: Any, where: Windows, dy: Array) -> Array:
         tasks_for(dx.size),
     )
     return dx.transpose(0, 3, 1, 2)
+
+
+def _lie_apart(where: Windows) -> bool:
+    """Return whether no two windows see the same pixel."""
+    (v, h), (taps_v, taps_h), (dilation_v, dilation_h) = where.stride, where.kernel, where.dilation
+    return v > (taps_v - 1) * dilation_v and h > (taps_h - 1) * dilation_h
 
 
 def _forward(x, y, winner, sizes, tasks):
@@ -85,29 +92,19 @@ def _alike(j, b, sizes):
     return 0, taps_h, min(columns - j, room // stride_h + 1)
 
 
-def _backward(winner, dy, dx, sizes, tasks):
-    fork(_backward_part, tasks, (winner, dy, dx, sizes, tasks))
+def _give_apart(winner, dy, dx, sizes, tasks):
+    fork(_give_apart_part, tasks, (winner, dy, dx, sizes, tasks))
 
 
 @part
-def _backward_part(task, winner, dy, dx, sizes, tasks):
-    """Fill a share of the rows of dx."""
-    n, _, h, _, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, _, _, rows, _ = sizes
-    if stride_v > (taps_v - 1) * dilation_v and stride_h > (taps_h - 1) * dilation_h:
-        _give_apart(winner, dy, dx, sizes, n * rows * task // tasks, n * rows * (task + 1) // tasks)
-    else:
-        _gather(winner, dy, dx, sizes, n * h * task // tasks, n * h * (task + 1) // tasks)
-
-
-@part
-def _give_apart(winner, dy, dx, sizes, begin, end):
+def _give_apart_part(task, winner, dy, dx, sizes, tasks):
     """Give each window's dy to its pixels, of which no two windows share one.
 
     A row of windows fills a band of rows of dx.
     """
-    _, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
+    n, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
     covered = taps_v == stride_v and taps_h == stride_h and left == 0 and columns * stride_h == w
-    for line in range(begin, end):
+    for line in range(n * rows * task // tasks, n * rows * (task + 1) // tasks):
         image, i = line // rows, line % rows
         a = i * stride_v - top
         first = 0 if i == 0 else a
@@ -132,13 +129,17 @@ def _give_apart(winner, dy, dx, sizes, begin, end):
             j += windows
 
 
+def _gather(winner, dy, dx, sizes, tasks):
+    fork(_gather_part, tasks, (winner, dy, dx, sizes, tasks))
+
+
 @part
-def _gather(winner, dy, dx, sizes, begin, end):
+def _gather_part(task, winner, dy, dx, sizes, tasks):
     """Fill rows of dx, each from the windows that see it: whoever does a row does it alone."""
-    _, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
+    n, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
     seen_h = windows_of(w, left, taps_h, stride_h, dilation_h, columns)
     seen_v = windows_of(h, top, taps_v, stride_v, dilation_v, rows)
-    for line in range(begin, end):
+    for line in range(n * h * task // tasks, n * h * (task + 1) // tasks):
         image, row = line // h, line % h
         for b in range(w):
             to, add = dx.ctypes.data + (line * w + b) * c * dx.itemsize, 0
@@ -163,7 +164,10 @@ _INDICES = (types.uint8, types.int32)
 _FORWARD = {
     np.dtype(i.name): kernel(reads(1), writes(1), types.Array(i, 1, "C"), SIZES, INT)(_forward) for i in _INDICES
 }
-_BACKWARD = {
-    np.dtype(i.name): kernel(types.Array(i, 1, "C", readonly=True), reads(1), writes(1), SIZES, INT)(_backward)
-    for i in _INDICES
-}
+_GIVE_APART, _GATHER = (
+    {
+        np.dtype(i.name): kernel(types.Array(i, 1, "C", readonly=True), reads(1), writes(1), SIZES, INT)(function)
+        for i in _INDICES
+    }
+    for function in (_give_apart, _gather)
+)
