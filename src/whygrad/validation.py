@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 from whygrad.errors import DTypeError, OptionError, ShapeError
 from whygrad.typing import Array, Pair, Shape
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+FLOATS = (_SINGLE, _DOUBLE)
 
 
 def floats(op: str, **arrays: Any) -> list[Array]:
@@ -20,11 +22,13 @@ def floats(op: str, **arrays: Any) -> list[Array]:
     Integer images are refused instead of converted: 0..255 in place of 0..1 is a common cause of divergence,
     and only the caller knows the scale.
     """
+    if ready(arrays.values()):
+        return list(arrays.values())
     first = ""
     checked: list[Array] = []
     for name, value in arrays.items():
         array = np.asarray(value)
-        if array.dtype not in _FLOATS:
+        if array.dtype not in FLOATS:
             raise DTypeError(
                 op,
                 f"{name} of dtype float32 or float64",
@@ -41,6 +45,21 @@ def floats(op: str, **arrays: Any) -> list[Array]:
         first = first or name
         checked.append(array if array.flags.aligned else array.copy())
     return checked
+
+
+def ready(arrays: Iterable[Any]) -> bool:
+    """Return whether all are aligned arrays of one float type, so that there is nothing left to ask."""
+    kind = None
+    for array in arrays:
+        if type(array) is not np.ndarray or not array.flags.aligned:
+            return False
+        if kind is None:
+            kind = array.dtype
+            if kind is not _SINGLE and kind is not _DOUBLE:
+                return False
+        elif array.dtype is not kind:
+            return False
+    return True
 
 
 def rank(op: str, name: str, array: Array, layout: str) -> None:
@@ -68,8 +87,10 @@ def shape(op: str, name: str, array: Array, wanted: Shape, remedy: str) -> None:
 
 def cotangent(op: str, dy: Array, wanted: Shape, dtype: np.dtype[Any]) -> Array:
     """Return ``dy`` in the dtype of the operation, refusing a shape other than that of the value."""
+    if type(dy) is np.ndarray and dy.dtype is dtype and dy.shape == wanted and dy.flags.aligned:
+        return dy
     dy = np.asarray(dy)
-    if dy.dtype not in _FLOATS:
+    if dy.dtype not in FLOATS:
         raise DTypeError(
             f"{op} backward", f"dy of dtype {dtype}", f"{dy.dtype}", f"convert with dy.astype(np.{dtype})"
         )

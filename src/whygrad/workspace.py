@@ -8,7 +8,7 @@ Memory is given out only when no array lies in it any more, so whatever somebody
 from __future__ import annotations
 
 import sys
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right
 from contextvars import ContextVar, Token
 from math import prod
 from types import TracebackType
@@ -43,12 +43,14 @@ class Workspace:
 
     def __init__(self) -> None:
         self._pieces: list[npt.NDArray[np.uint8]] = []  # smallest first
+        self._sizes: list[int] = []  # of the pieces, in bytes
+        self._starts: list[int] = []  # where in each of them the first cache line begins
         self._tokens: list[Token[Workspace | None]] = []
 
     @property
     def nbytes(self) -> int:
         """Bytes that the workspace holds, in use or not."""
-        return sum(piece.nbytes for piece in self._pieces)
+        return sum(self._sizes)
 
     def __enter__(self) -> Workspace:
         self._tokens.append(_active.set(self))
@@ -62,25 +64,29 @@ class Workspace:
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """Return an array of undefined content, in memory that nobody uses."""
         size = prod(shape) * dtype.itemsize + _ALIGNMENT
-        piece = self._free_piece(size)
-        if piece is None:
-            piece = np.empty(size, np.uint8)
-            insort(self._pieces, piece, key=len)
-        return np.ndarray(shape, dtype, piece, -piece.ctypes.data % _ALIGNMENT)
+        at = self._free_piece(size)
+        return np.ndarray(shape, dtype, self._pieces[at], self._starts[at])
 
-    def _free_piece(self, size: int) -> npt.NDArray[np.uint8] | None:
-        """Return the smallest piece of at least this size in which no array lies, unless it is much too large."""
-        for i in range(bisect_left(self._pieces, size, key=len), len(self._pieces)):
-            if len(self._pieces[i]) > _MOST * size:
-                return None
+    def _free_piece(self, size: int) -> int:
+        """Return the place of the smallest piece of at least this size in which no array lies.
+
+        If there is none, or only one that is much too large, it is a new piece of just this size.
+        """
+        for i in range(bisect_left(self._sizes, size), len(self._sizes)):
+            if self._sizes[i] > _MOST * size:
+                break
             if sys.getrefcount(self._pieces[i]) == _UNUSED:
-                return self._pieces[i]
-        return None
+                return i
+        piece, after = np.empty(size, np.uint8), bisect_right(self._sizes, size)
+        self._pieces.insert(after, piece)
+        self._sizes.insert(after, size)
+        self._starts.insert(after, -piece.ctypes.data % _ALIGNMENT)
+        return after
 
 
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
     """Return an array of undefined content, from the active workspace if there is one."""
     workspace = _active.get()
-    if workspace is None or prod(shape) * dtype.itemsize < _SMALL:
+    if workspace is None or prod(shape, start=dtype.itemsize) < _SMALL:
         return np.empty(shape, dtype)
     return workspace.empty(shape, dtype)

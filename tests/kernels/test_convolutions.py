@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.ops.shared import ORDERS, lay_out
 
 from whygrad import engines
-from whygrad.kernels import winograd
+from whygrad.kernels import few_channels, vectors, winograd
 from whygrad.ops import conv2d, conv_transpose2d, linear
 
 
@@ -74,6 +74,65 @@ def test_conv2d(call, order, seed, with_bias):
     shapes += [(filters,)] * with_bias
     terms = max(batch * size[0] * size[1], np.prod(kernel) * max(channels, filters)) * 9
     assert_twins_agree(partial(conv2d, **options), shapes, seed, order, terms)
+
+
+@st.composite
+def convolutions_of_few_channels(draw):
+    """Draw convolutions with wide kernels, of which either side has few channels."""
+    few, many = draw(st.integers(1, 8)), draw(st.integers(4, 20))
+    channels, filters = draw(st.sampled_from([(few, many), (many, few)]))
+    kernel = (draw(st.integers(1, 4)), draw(st.integers(2, 9)))
+    options = {
+        "stride": (draw(st.integers(1, 2)), draw(st.sampled_from([1, 1, 2]))),
+        "dilation": (draw(st.integers(1, 2)), 1),
+        "padding": (
+            draw(st.integers(0, 4)),
+            draw(st.integers(0, 4)),
+            draw(st.integers(0, 9)),
+            draw(st.integers(0, 9)),
+        ),
+    }
+    size = (2 * (kernel[0] - 1) + draw(st.integers(1, 9)), kernel[1] + draw(st.integers(0, 20)))
+    return draw(st.integers(0, 5)), channels, filters, kernel, size, options
+
+
+@settings(max_examples=120)
+@given(convolutions_of_few_channels(), st.sampled_from(ORDERS), st.integers(0, 2**32 - 1), st.booleans())
+def test_conv2d_of_few_channels(call, order, seed, with_bias):
+    batch, channels, filters, kernel, size, options = call
+    shapes = [(batch, channels, *size), (filters, channels, *kernel)] + [(filters,)] * with_bias
+    terms = max(batch * size[0] * size[1], np.prod(kernel) * max(channels, filters)) * 9
+    assert_twins_agree(partial(conv2d, **options), shapes, seed, order, terms)
+
+
+def test_which_correlations_of_few_channels_spread_their_products():
+    lanes, single = vectors.real("float32").lanes, np.dtype(np.float32)
+    filters = (max(1, lanes // 4), 16, 5, 5)
+    assert few_channels.suits(filters, single, (1, 1, 1, 1, 2, 2)) == (lanes >= 4)
+    assert not few_channels.suits(filters, single, (1, 2, 1, 1, 2, 2))
+    assert not few_channels.suits(filters, single, (1, 1, 1, 2, 2, 2))
+    assert not few_channels.suits((filters[0], 1, 1, 5), single, (1, 1, 1, 1, 2, 2))
+    assert not few_channels.suits((lanes, 16, 5, 5), single, (1, 1, 1, 1, 2, 2))
+
+
+@settings(max_examples=80)
+@given(
+    st.integers(0, 4),
+    st.integers(1, 9),
+    st.tuples(st.integers(1, 5), st.integers(1, 9)),
+    st.tuples(st.integers(1, 20), st.integers(1, 40)),
+    st.integers(1, 2),
+    st.integers(0, 3),
+    st.sampled_from(ORDERS),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+)
+def test_conv2d_from_one_channel_to_a_few(batch, filters, kernel, more, dilation, padding, order, seed, with_bias):
+    size = tuple(dilation * (k - 1) + n for k, n in zip(kernel, more, strict=True))
+    shapes = [(batch, 1, *size), (filters, 1, *kernel)] + [(filters,)] * with_bias
+    terms = max(batch * size[0] * size[1], np.prod(kernel) * filters) * 9
+    function = partial(conv2d, dilation=dilation, padding=padding)
+    assert_twins_agree(function, shapes, seed, order, terms)
 
 
 @settings(max_examples=80)

@@ -158,3 +158,12 @@ def test_refuses_integer_logits():
 def test_refuses_class_weights_too_large_for_the_dtype_of_the_logits():
     with refusal(DataError, "cross_entropy: expected class_weights that are finite and not negative"):
         cross_entropy(np.zeros((1, 2), np.float32), np.array([0]), class_weights=np.array([1e300, 1]))
+
+
+@pytest.mark.parametrize("dtype", ["<i8", ">i8", ">i4", "<u2", "i1"])
+def test_takes_labels_of_any_size_and_byte_order_and_refuses_those_out_of_range(dtype):
+    logits = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
+    labels = np.array([2, 0], dtype)
+    assert cross_entropy(logits, labels)[0] == cross_entropy(logits, [2, 0])[0]
+    with refusal(DataError, "labels from 0 to 2, received label 3"):
+        cross_entropy(logits, np.array([3, 0], dtype))

@@ -147,3 +147,10 @@ def test_refuses_a_padding_by_another_name():
     expected = 'padding as "same", "valid", a whole number, a pair or four sides'
     with refusal(OptionError, f"op: expected {expected}, received 'full'; change padding"):
         geometry("op", (3, 3), 2, padding="full")
+
+
+def test_an_option_that_equals_a_known_one_is_refused_all_the_same():
+    assert geometry("op", (4, 4), kernel=(2, 2)).output == (3, 3)
+    for alike in ((2.0, 2), 2.0, (True, 2)):
+        with pytest.raises(OptionError):
+            geometry("op", (4, 4), kernel=alike)

@@ -219,3 +219,12 @@ def test_a_schedule_that_returns_nonsense_is_refused_with_its_step():
     optimizer, params = SGD(lambda step: float("nan")), {"w": np.ones(2)}
     with pytest.raises(OptionError, match="SGD: expected learning_rate at step 0 in"):
         optimizer.update(params, {"w": np.ones(2)}, optimizer.init(params))
+
+
+@each
+def test_several_parameters_are_updated_as_each_is_alone(optimizer):
+    rng = np.random.default_rng(0)
+    given = [(*rng.normal(size=(2, n, 3)), {s: rng.random((n, 3)) for s in optimizer.slot_names}) for n in (1, 4)]
+    for (w, g, old), (new, kept) in zip(given, optimizer.rules(given, 0.1, 3), strict=True):
+        alone, alone_kept = optimizer.rule(w, g, old, 0.1, 3)
+        np.testing.assert_equal((new, kept), (alone, alone_kept))

@@ -75,6 +75,7 @@ def _of_shape(name: str) -> Any:
 
 
 tile_rows, tile_columns, tile_lanes = _of_shape("rows"), _of_shape("columns"), _of_shape("lanes")
+number_size = _of_shape("size")
 
 
 @part

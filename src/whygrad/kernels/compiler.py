@@ -23,6 +23,8 @@ from numba import extending, types
 from whygrad.kernels.cache import compiled
 
 intrinsic: Any = extending.intrinsic  #: a function that writes its own machine-independent instructions
+#: Whether a kernel refuses arguments of other kinds than its own. Tests do so; it costs as much as a small kernel.
+checked = False
 #: The type of an argument in Numba, or what gives it for a float type.
 Kind: TypeAlias = Any
 
@@ -79,6 +81,7 @@ class Kernel(dict[np.dtype[Any], Any]):
     def __init__(self, function: Callable[..., Any], kinds: tuple[Kind, ...], reorder: bool) -> None:
         super().__init__()
         self.function, self.kinds, self.reorder = function, kinds, reorder
+        self._dispatchers: list[Any] = []  # what owns the compiled code
         self.__doc__ = function.__doc__
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         others = sum(other.function is function for other in Kernel.all.values())
@@ -101,7 +104,15 @@ class Kernel(dict[np.dtype[Any], Any]):
         blocks.link(real)
         real_type = getattr(types, real)
         signature = tuple(k if isinstance(k, types.Type) else k(real_type) for k in self.kinds)
-        return compiled(self.name, real, lambda cache: _dispatcher(self.function, signature, self.reorder, cache))
+        dispatcher = compiled(
+            self.name, real, lambda cache: _dispatcher(self.function, signature, self.reorder, cache)
+        )
+        if checked:
+            return dispatcher
+        self._dispatchers.append(dispatcher)
+        # The dispatcher would look at its arguments, at every call, to find the one form that there is.
+        (form,) = dispatcher.overloads.values()
+        return form.entry_point
 
 
 def _dispatcher(function: Callable[..., Any], signature: Any, reorder: bool, cache: bool) -> Any:

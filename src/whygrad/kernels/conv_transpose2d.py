@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from whygrad.kernels.conv2d import Windows, forward, input_gradient, weight_gradient
+from whygrad.kernels.conv2d import forward, input_gradient, weight_gradient
 
-__all__ = ["Windows", "forward", "input_gradient", "weight_gradient"]
+__all__ = ["forward", "input_gradient", "weight_gradient"]

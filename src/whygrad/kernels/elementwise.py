@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from whygrad.kernels.compiler import INT, kernel, part, reads, writes
-from whygrad.kernels.layout import new, order_of, tasks_for, vector
+from whygrad.kernels.layout import lying, tasks_for
 from whygrad.kernels.threads import fork, share
 from whygrad.typing import Array
+from whygrad.workspace import empty
 
 
 def unary(run: Any, x: Array, *options: float) -> Array:
     """Return what the kernel ``run(x, y, *options, tasks)`` writes to y, which lies in memory as x does."""
-    order = order_of(x)
-    y = new(x.shape, x.dtype, order)
-    run[x.dtype](vector(x, order), vector(y, order), *options, tasks_for(x.size))
-    return y
+    given, dtype = lying(x), x.dtype
+    y = empty(given.shape, dtype)
+    run[dtype](given.ravel(), y.ravel(), *options, tasks_for(x.size))
+    return y if given is x else y.transpose(0, 3, 1, 2)
 
 
 def binary(run: Any, a: Array, b: Array, *options: float) -> Array:
     """Return what the kernel ``run(a, b, y, *options, tasks)`` writes to y, which lies in memory as a does."""
-    order = order_of(a)
-    y = new(a.shape, a.dtype, order)
-    run[a.dtype](vector(a, order), vector(b, order), vector(y, order), *options, tasks_for(a.size))
-    return y
+    given, dtype = lying(a), a.dtype
+    other = b if given is a else b.transpose(0, 2, 3, 1)
+    y = empty(given.shape, dtype)
+    run[dtype](given.ravel(), other.ravel(), y.ravel(), *options, tasks_for(a.size))
+    return y if given is a else y.transpose(0, 3, 1, 2)
 
 
 def product(slope: Array, dy: Array) -> Array:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod
 
 from whygrad.kernels.compiler import INT, kernel, part, reads, writes
-from whygrad.kernels.layout import new, new_images, tasks_for, vector
+from whygrad.kernels.layout import tasks_for, vector
 from whygrad.kernels.threads import fork
 from whygrad.typing import Array, Shape
+from whygrad.workspace import empty
 
 BLOCK = 32  #: rows in a band
 
@@ -18,8 +19,8 @@ def forward(x: Array) -> Array:
     if x.ndim != 4 or x.flags.c_contiguous:
         return x.reshape(rows)
     n, c, h, w = x.shape
-    y = new(rows, x.dtype)
-    _transpose[x.dtype](vector(x, "channels last"), y.reshape(-1), n, h * w, c, tasks_for(x.size))
+    y = empty(rows, x.dtype)
+    _transpose[x.dtype](vector(x, "channels last"), y.ravel(), n, h * w, c, tasks_for(x.size))
     return y
 
 
@@ -28,9 +29,9 @@ def backward(x_shape: Shape, dy: Array) -> Array:
     if len(x_shape) != 4:
         return dy.reshape(x_shape).copy()
     n, c, h, w = x_shape
-    dx = new_images(n, c, h, w, dy.dtype)
-    _transpose[dy.dtype](vector(dy, "rows"), vector(dx, "channels last"), n, c, h * w, tasks_for(dy.size))
-    return dx
+    dx = empty((n, h, w, c), dy.dtype)
+    _transpose[dy.dtype](dy.ravel(), dx.ravel(), n, c, h * w, tasks_for(dy.size))
+    return dx.transpose(0, 3, 1, 2)
 
 
 @kernel(reads(1), writes(1), INT, INT, INT, INT)

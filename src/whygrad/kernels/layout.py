@@ -28,11 +28,16 @@ def order_of(x: Array) -> Order:
     return "rows" if x.ndim != 4 or x.flags.c_contiguous else "channels last"
 
 
+def lying(x: Array) -> Array:
+    """Return a view of x with its axes in the order of memory, (N, H, W, C) unless x lies in one piece as it is."""
+    return x if x.ndim != 4 or x.flags.c_contiguous else x.transpose(0, 2, 3, 1)
+
+
 def vector(x: Array, order: Order) -> Array:
     """Return all numbers of x in this order as one axis, copied only where x lies otherwise."""
     if order == "channels last":
         x = x.transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(x).reshape(-1)
+    return x.ravel()
 
 
 def pixels(x: Array) -> Array:

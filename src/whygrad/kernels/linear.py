@@ -43,14 +43,16 @@ def input_gradient(dy: Array, w: Array) -> Array:
     return dx
 
 
-def weight_gradient(x: Array, dy: Array) -> Array:
-    """Return dyᵀ x."""
+def weight_gradient(x: Array, dy: Array, *, with_bias: bool) -> tuple[Array, Array | None]:
+    """Return dw = dyᵀ x, and db = Σ_n dy[n] if there is a bias."""
     dw = empty((dy.shape[1], x.shape[1]), x.dtype)
-    if len(x):
-        multiply[x.dtype](dy.T, x, _ONE[x.dtype], dw, 0)
-    else:
-        dw[...] = 0
-    return dw
+    if len(x) <= FEW:
+        db = np.empty(dy.shape[1], x.dtype)
+        x, dy = np.ascontiguousarray(x), np.ascontiguousarray(dy)
+        _weight_gradient_few[x.dtype](x, dy, dw, db, tasks_for(dw.size))
+        return dw, db if with_bias else None
+    multiply[x.dtype](dy.T, x, _ONE[x.dtype], dw, 0)
+    return dw, dy.sum(axis=0) if with_bias else None
 
 
 _ONE = {np.dtype(name): np.zeros(1, name) for name in ("float32", "float64")}
@@ -83,3 +85,21 @@ def _input_gradient_few_part(task, dy, w, dx, tasks):
             row, factor = w[f, first:last], dy[n, f]
             for k in range(here.size):
                 here[k] += factor * row[k]
+
+
+@kernel(reads(2, dense=True), reads(2, dense=True), writes(2, dense=True), writes(1), INT)
+def _weight_gradient_few(x, dy, dw, db, tasks):
+    fork(_weight_gradient_few_part, tasks, (x, dy, dw, db, tasks))
+
+
+@part
+def _weight_gradient_few_part(task, x, dy, dw, db, tasks):
+    for f in range(dw.shape[0] * task // tasks, dw.shape[0] * (task + 1) // tasks):
+        row = dw[f]
+        row[:] = 0
+        db[f] = 0
+        for n in range(x.shape[0]):
+            seen, factor = x[n], dy[n, f]
+            db[f] += factor
+            for k in range(row.size):
+                row[k] += factor * seen[k]

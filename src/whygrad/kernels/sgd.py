@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from whygrad.kernels.compiler import DOUBLE, INT, kernel, part, reads, writes
 from whygrad.kernels.threads import fork, share
-from whygrad.kernels.updates import update
+from whygrad.kernels.updates import update_all
 from whygrad.typing import Array
 
 
-def descend(w: Array, g: Array, rate: float, keep: float, decay: float) -> Array:
-    """Return keep·w − rate·(g + decay·w)."""
-    (new,) = update(_descend, w, (g,), 1, rate, keep, decay)
-    return new
+def descend(given: Iterable[tuple[Array, ...]], rate: float, keep: float, decay: float) -> list[list[Array]]:
+    """Return keep·w − rate·(g + decay·w) for each (w, g)."""
+    return update_all(_descend, given, 1, rate, keep, decay)
 
 
 def roll(
-    w: Array, g: Array, velocity: Array, rate: float, keep: float, decay: float, momentum: float, nesterov: bool
-) -> tuple[Array, Array]:
-    """Return w and the velocity after a step with momentum."""
-    new, rolled = update(_roll, w, (g, velocity), 2, rate, keep, decay, momentum, nesterov)
-    return new, rolled
+    given: Iterable[tuple[Array, ...]], rate: float, keep: float, decay: float, momentum: float, nesterov: bool
+) -> list[list[Array]]:
+    """Return w and the velocity after a step with momentum for each (w, g, velocity)."""
+    return update_all(_roll, given, 2, rate, keep, decay, momentum, nesterov)
 
 
 @kernel(*[reads(1)] * 2, writes(1), *[DOUBLE] * 3, INT)

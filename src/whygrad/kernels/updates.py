@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+
 from whygrad.kernels.compiler import Kernel
 from whygrad.kernels.layout import tasks_for
 from whygrad.typing import Array
@@ -13,7 +17,21 @@ def update(function: Kernel, w: Array, arrays: tuple[Array, ...], results: int, 
 
     The kernel takes the arrays, the results, the options and the number of tasks.
     """
-    made = [empty(w.shape, w.dtype) for _ in range(results)]
-    vectors = [array.ravel() for array in (w, *arrays, *made)]
-    function[w.dtype](*vectors, *options, tasks_for(w.size))
+    return update_all(function, [(w, *arrays)], results, *options)[0]
+
+
+def update_all(
+    function: Kernel, given: Iterable[tuple[Array, ...]], results: int, *options: float
+) -> list[list[Array]]:
+    """Do as ``update`` does for each tuple of arrays of one shape."""
+    made = []
+    for arrays in given:
+        w = arrays[0]
+        dtype = w.dtype
+        new = [empty(w.shape, dtype) for _ in range(results)]
+        function[dtype](*map(_vector, (*arrays, *new)), *options, tasks_for(w.size))
+        made.append(new)
     return made
+
+
+_vector = np.ndarray.ravel

@@ -6,10 +6,14 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core.registry import cpu_target
 
 REALS = {"float32": (ir.FloatType(), 4, numba.float32), "float64": (ir.DoubleType(), 8, numba.float64)}
+
+
+VECTORS = 2  #: vectors a row of the largest register tile
 
 
 class Real(NamedTuple):
@@ -39,9 +43,14 @@ def real(name: str) -> Real:
     """
     scalar, size, kind = REALS[name]
     width, registers = _vector_unit()
-    vectors = 2
-    rows = (registers - 4) // vectors
-    return Real(name, scalar, size, kind, max(1, width // size), rows, vectors)
+    rows = (registers - 4) // VECTORS
+    return Real(name, scalar, size, kind, max(1, width // size), rows, VECTORS)
+
+
+@cache
+def lanes_of(dtype: np.dtype[Any]) -> int:
+    """Return how many numbers of a dtype one vector register holds."""
+    return real(dtype.name).lanes  # a name that NumPy puts together at every call
 
 
 def _vector_unit() -> tuple[int, int]:

@@ -45,7 +45,7 @@ class AvgPool2d(Unary):
         where = geometry(
             "avg_pool2d",
             (height, width),
-            self.kernel_size,
+            kernel=self.kernel_size,
             stride=self.kernel_size if self.stride is None else self.stride,
             padding=self.padding,
             ceil_mode=self.ceil_mode,

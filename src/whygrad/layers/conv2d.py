@@ -60,7 +60,7 @@ class Conv2d(OneInput):
         check_padding("Conv2d", self.padding)
         whole("Conv2d", "groups", self.groups, 1)
         bias_shape("Conv2d", self.out_channels, self.bias)
-        weight = np.empty((self.out_channels, self.in_channels // self.groups, 0, 0))
+        weight = (self.out_channels, self.in_channels // self.groups, 0, 0)
         check_groups("Conv2d", self.in_channels, weight, self.groups)
 
     def parameters(self) -> dict[str, Parameter]:
@@ -79,7 +79,7 @@ class Conv2d(OneInput):
         where = geometry(
             "conv2d",
             (height, width),
-            self.kernel_size,
+            kernel=self.kernel_size,
             stride=self.stride,
             padding=self.padding,
             dilation=self.dilation,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whygrad.layers.layer import LayerResult, OneInput, by_name
+from whygrad.layers.layer import LayerResult, OneInput, of_one
 from whygrad.ops.dropout import dropout
 from whygrad.typing import Array, Params, Shape
 from whygrad.validation import number
@@ -35,4 +35,4 @@ class Dropout(OneInput):
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = dropout(x, p=self.p, training=training, rng=rng)
-        return y, by_name(pullback), {}
+        return y, of_one(pullback), {}

@@ -102,9 +102,13 @@ class OneInput(Layer):
         self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
     ) -> LayerResult:
         """Return (y, pullback, changed running statistics)."""
+        return self.forward(take(params, self), self.only(inputs), training=training, rng=rng)
+
+    def only(self, inputs: tuple[Array, ...]) -> Array:
+        """Return the one input, refusing several."""
         if len(inputs) != 1:
             raise ShapeError(type(self).__name__, "one input", f"{len(inputs)}", "join them with Add or Concat")
-        return self.forward(take(params, self), inputs[0], training=training, rng=rng)
+        return inputs[0]
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         """Call the operation with the layer's own parameters."""
@@ -121,9 +125,11 @@ class Unary(OneInput):
     def output_shape(self, *shapes: Shape) -> Shape:
         return shapes[0]
 
-    def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
-        y, pullback = self.operate(x)
-        return y, by_name(pullback), {}
+    def __call__(
+        self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
+    ) -> LayerResult:
+        y, pullback = self.operate(self.only(inputs))
+        return y, of_one(pullback), {}
 
 
 def image_shape(layer: str, shape: Shape, channels: int | None = None) -> tuple[int, int, int]:
@@ -160,9 +166,20 @@ def _by_name_backward(
     input_gradient: bool = True,
 ) -> tuple[Array, dict[str, Array]]:
     del release  # an operation's pullback is dropped by whoever holds it
-    results = pullback(dy) if input_gradient or not skips else pullback(dy, input_gradient=False)
-    dx, *gradients = results if names else (results,)
+    dx, *gradients = pullback(dy) if input_gradient or not skips else pullback(dy, input_gradient=False)
     return dx, {name: g for name, g in zip(names, gradients, strict=True) if g is not None}
+
+
+def of_one(pullback: Pullback) -> LayerPullback:
+    """Return a layer's pullback from that of an operation of one input and no parameters."""
+    return partial(_of_one_backward, pullback)
+
+
+def _of_one_backward(
+    pullback: Pullback, dy: Array, *, release: bool = False, input_gradient: bool = True
+) -> tuple[Array, dict[str, Array]]:
+    del release, input_gradient
+    return pullback(dy), {}
 
 
 def of_inputs(pullback: Pullback) -> LayerPullback:
@@ -200,10 +217,13 @@ def prefixed(prefix: str, arrays: Mapping[str, T]) -> dict[str, T]:
 
 
 def going_back(saved: list[Any], saved_at_first: int, *, release: bool) -> Iterator[Any]:
-    """Yield what a forward pass saved, last first; with ``release`` forget each before yielding the next."""
+    """Give what a forward pass saved, last first; with ``release`` forget each before giving the next."""
     if len(saved) != saved_at_first:
         remedy = "call it with release=False, or run the forward pass again"
         raise OptionError("pullback", "what the forward pass saved", "a pullback that was released", remedy)
-    remaining = saved if release else saved.copy()
+    return _popped(saved if release else saved.copy())
+
+
+def _popped(remaining: list[Any]) -> Iterator[Any]:
     while remaining:
         yield remaining.pop()

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.errors import OptionError, ShapeError, inside
+from whygrad.errors import OptionError, ShapeError, WhygradError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, prefixed
 from whygrad.layers.parts import Parts, table
 from whygrad.typing import Array, Params, Shape
@@ -86,13 +86,17 @@ class Sequential(Layer):
         self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
     ) -> LayerResult:
         self._check_inputs(len(inputs))
-        pullbacks, changed = [], {}
-        for name, layer in self._parts.layers.items():
-            with inside(name):
+        pullbacks, changed, name = [], {}, ""
+        try:
+            for name, layer in self._parts.layers.items():
                 y, pullback, now = layer(self._parts.own(params, name), *inputs, training=training, rng=rng)
-            inputs = (y,)
-            pullbacks.append((name, pullback))
-            changed.update(prefixed(name, now))
+                inputs = (y,)
+                pullbacks.append((name, pullback))
+                if now:
+                    changed.update(prefixed(name, now))
+        except WhygradError as error:
+            error.path.insert(0, name)
+            raise
         saved = Saved(pullbacks, len(pullbacks), self._first)
         return inputs[0], partial(sequential_backward, saved), changed
 
@@ -121,11 +125,18 @@ def sequential_backward(
     Without ``input_gradient`` the way ends at the first layer with parameters.
     """
     gradients: dict[str, Array] = {}
-    for name, pullback in going_back(saved.pullbacks, saved.length, release=release):
-        ends = not input_gradient and name == saved.first
-        with inside(name):
-            dy, own = pullback(dy, release=release, **({"input_gradient": False} if ends else {}))
-        gradients.update(prefixed(name, own))
-        if ends:
-            break
+    last, name = None if input_gradient else saved.first, ""
+    backwards = going_back(saved.pullbacks, saved.length, release=release)
+    try:
+        for name, pullback in backwards:
+            if name == last:
+                dy, own = pullback(dy, release=release, input_gradient=False)
+                gradients.update(prefixed(name, own))
+                break
+            dy, own = pullback(dy, release=release)
+            if own:
+                gradients.update(prefixed(name, own))
+    except WhygradError as error:
+        error.path.insert(0, name)
+        raise
     return dy if input_gradient else None, gradients

@@ -60,7 +60,8 @@ def cross_entropy(
     (z,) = floats(op, logits=logits)
     epsilon = number(op, "label_smoothing", label_smoothing, 0.0, 1.0)
     weights = _weights(op, class_weights, z)
-    if is_classes(target):
+    of_classes = is_classes(target)
+    if of_classes:
         index = classes(op, target, z.shape)
         count = float(index.size if class_weights is None else weights[index].sum())
     else:
@@ -68,11 +69,11 @@ def cross_entropy(
         count = float(z.size // z.shape[1])
     by = divisor(op, reduction, count)
     twin = engines.twin("cross_entropy")
-    if twin and is_classes(target):
+    if twin and of_classes:
         return twin.of_classes(z, index, weights, epsilon, by)
     if twin:
         return twin.of_probabilities(z, q, weights, epsilon, by)
-    if is_classes(target):
+    if of_classes:
         q = np.moveaxis(np.eye(z.shape[1], dtype=z.dtype)[index], -1, 1)
     a = weights.reshape(-1, *[1] * (z.ndim - 2)) * ((1 - epsilon) * q + epsilon / z.shape[1])
     log_p = log_probabilities(z, axis=1)

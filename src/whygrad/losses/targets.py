@@ -10,6 +10,7 @@ from whygrad.errors import DataError, DTypeError, OptionError, ShapeError
 from whygrad.typing import Array, IntArray, Shape
 
 Reduction = Literal["mean", "sum"]
+_REDUCTIONS = get_args(Reduction)
 
 
 def divisor(loss: str, reduction: Reduction, count: float) -> float:
@@ -17,14 +18,14 @@ def divisor(loss: str, reduction: Reduction, count: float) -> float:
 
     The mean of nothing is taken as 0, so that an empty batch adds nothing.
     """
-    if reduction not in get_args(Reduction):
+    if reduction not in _REDUCTIONS:
         raise OptionError(loss, 'reduction "mean" or "sum"', f"{reduction!r}", "change reduction")
     return count if reduction == "mean" and count else 1.0
 
 
 def is_classes(target: Any) -> bool:
     """Tell class indices from probabilities: they are whole numbers by dtype."""
-    return np.issubdtype(np.asarray(target).dtype, np.integer)
+    return np.asarray(target).dtype.kind in "iu"
 
 
 def classes(loss: str, target: Any, scores: Shape) -> IntArray:
@@ -32,7 +33,7 @@ def classes(loss: str, target: Any, scores: Shape) -> IntArray:
     if len(scores) < 2 or not scores[1]:
         raise ShapeError(loss, "scores of shape (N, K) or (N, K, ...), K > 0", f"{scores}", "add the class axis")
     index = np.asarray(target)
-    if not np.issubdtype(index.dtype, np.integer):
+    if index.dtype.kind not in "iu":
         raise DTypeError(loss, "class indices of an integer dtype", f"{index.dtype}", "use target.astype(int)")
     wanted = (scores[0], *scores[2:])
     if index.shape != wanted:
@@ -40,7 +41,8 @@ def classes(loss: str, target: Any, scores: Shape) -> IntArray:
         if index.shape == scores:
             remedy = "pass indices with target.argmax(axis=1), or probabilities with target.astype(float)"
         raise ShapeError(loss, f"class indices of shape {wanted}", f"{index.shape}", remedy)
-    if index.size and not (index.min() >= 0 and index.max() < scores[1]):
+    # Seen as unsigned, a negative number is larger than all others: one look at the largest is enough.
+    if index.size and index.view(f"{index.dtype.byteorder}u{index.itemsize}").max() >= scores[1]:
         wrong = index.max() if index.min() >= 0 else index.min()
         remedy = "count classes from 0, or give the last layer one output a class"
         raise DataError(loss, f"labels from 0 to {scores[1] - 1}", f"label {wrong}", remedy)

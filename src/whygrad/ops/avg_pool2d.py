@@ -74,8 +74,14 @@ def avg_pool2d(
     """
     (x,) = floats("avg_pool2d", x=x)
     rank("avg_pool2d", "x", x, "(N, C, H, W)")
-    size = x.shape[2], x.shape[3]
-    where, counts = _geometry(size, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    where, counts = _geometry(
+        x.shape[2:],
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+    )
     entries = counts[x.dtype]
     twin = engines.twin("avg_pool2d")
     if twin:
@@ -88,6 +94,7 @@ def avg_pool2d(
 @remembered
 def _geometry(
     size: tuple[int, int],
+    *,
     kernel_size: Pair,
     stride: Pair | None,
     padding: Sides,
@@ -97,9 +104,9 @@ def _geometry(
     """Return where the windows lie, and for each dtype how many entries each of them counts."""
     stride, sides = kernel_size if stride is None else stride, four_sides("avg_pool2d", padding)
     count_include_pad = flag("avg_pool2d", "count_include_pad", count_include_pad)
-    where = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=sides, ceil_mode=ceil_mode)
+    where = geometry("avg_pool2d", size, kernel=kernel_size, stride=stride, padding=sides, ceil_mode=ceil_mode)
     check_windows_see_image("avg_pool2d", where)
-    counted = geometry("avg_pool2d", size, kernel_size, stride=stride, padding=sides).padded
+    counted = geometry("avg_pool2d", size, kernel=kernel_size, stride=stride, padding=sides).padded
     entries = _count(where, counted if count_include_pad else None)
     return where, {np.dtype(real): entries.astype(real) for real in (np.float32, np.float64)}
 

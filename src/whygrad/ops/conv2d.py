@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from whygrad import engines
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops.windows import Geometry, Padding, fold, geometry, pad, windows
-from whygrad.typing import Array, Pair, Pullback
+from whygrad.ops.windows import Geometry, Padding, fold, geometry, pad, remembered, windows
+from whygrad.typing import Array, Pair, Pullback, Shape
 from whygrad.validation import cotangent, floats, rank, whole
 
 
@@ -80,16 +80,16 @@ def conv2d(
     x, w, b = arrays[0], arrays[1], arrays[2] if b is not None else None
     rank("conv2d", "x", x, "(N, C, H, W)")
     rank("conv2d", "w", w, "(F, C/groups, R, S)")
-    check_groups("conv2d", x.shape[1], w, groups)
-    size, kernel = (x.shape[2], x.shape[3]), (w.shape[2], w.shape[3])
-    where = geometry("conv2d", size, kernel, stride=stride, padding=padding, dilation=dilation)
-    check_bias("conv2d", b, w.shape[0], where.output)
+    bias_shape = None if b is None else b.shape
+    where = _geometry(
+        x.shape[1:], w.shape, bias_shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
 
-    saved = Saved(x, w, None if b is None else b.shape, groups, where)
+    saved = Saved(x, w, bias_shape, groups, where)
     per_channel = b if b is not None and b.ndim == 1 else None
     twin = engines.twin("conv2d")
     if twin:
-        y = twin.forward(x, w, per_channel, groups, placed(twin, where), where.output)
+        y = twin.forward(x, w, per_channel, groups, where, where.output)
     else:
         y = correlate(windows(pad(x, where.padding), where), w, groups)
         if per_channel is not None:
@@ -97,6 +97,18 @@ def conv2d(
     if b is not None and b.ndim == 3:
         y += b
     return y, partial(conv2d_backward, saved)
+
+
+@remembered
+def _geometry(
+    image: Shape, w: Shape, bias: Shape | None, *, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> Geometry:
+    """Return where the windows lie, having checked that the shapes fit together."""
+    channels, height, width = image
+    check_groups("conv2d", channels, w, groups)
+    where = geometry("conv2d", (height, width), (w[2], w[3]), stride=stride, padding=padding, dilation=dilation)
+    check_bias("conv2d", bias, w[0], where.output)
+    return where
 
 
 def conv2d_backward(
@@ -115,20 +127,15 @@ def conv2d_backward(
     dy = cotangent("conv2d", dy, (x.shape[0], w.shape[0], *where.output), w.dtype)
     twin = engines.twin("conv2d")
     if twin:
-        at, per_channel = placed(twin, where), bias_shape is not None and len(bias_shape) == 1
-        dw, db = twin.weight_gradient(x, dy, w.shape, groups, at, with_bias=per_channel)
-        dx = twin.input_gradient(dy, w, groups, at, where.size) if input_gradient else None
+        per_channel = bias_shape is not None and len(bias_shape) == 1
+        dw, db = twin.weight_gradient(x, dy, w.shape, groups, where, with_bias=per_channel)
+        dx = twin.input_gradient(dy, w, groups, where, where.size) if input_gradient else None
     else:
         dw, db = weight_gradient(dy, windows(pad(x, where.padding), where), groups), None
         dx = fold(spread(dy, w, groups), where) if input_gradient else None
     if bias_shape is not None and db is None:
         db = bias_gradient(dy, bias_shape)
     return dx, dw, db
-
-
-def placed(twin: Any, where: Geometry) -> Any:
-    """Return where the windows lie, as the compiled twin takes it."""
-    return twin.Windows(where.stride, where.dilation, (where.padding[0], where.padding[2]))
 
 
 def correlate(seen: Array, w: Array, groups: int) -> Array:
@@ -157,19 +164,19 @@ def bias_gradient(dy: Array, bias_shape: tuple[int, ...]) -> Array:
     return dy.sum(axis=axes, dtype=np.float64).astype(dy.dtype)
 
 
-def check_groups(op: str, channels: int, w: Array, groups: int) -> None:
+def check_groups(op: str, channels: int, w: Shape, groups: int) -> None:
     """Refuse groups that do not divide the channels, or filters for another number of channels."""
     groups = whole(op, "groups", groups, 1)
-    if channels % groups or w.shape[0] % groups or not w.shape[0]:
-        expected = f"groups that divide the {channels} input channels and the {w.shape[0]} filters"
+    if channels % groups or w[0] % groups or not w[0]:
+        expected = f"groups that divide the {channels} input channels and the {w[0]} filters"
         raise OptionError(op, expected, f"groups={groups}", "change groups or the number of channels")
-    if w.shape[1] * groups != channels:
-        expected = f"x with {w.shape[1] * groups} channels (w has {w.shape[1]} a group, {groups} groups)"
+    if w[1] * groups != channels:
+        expected = f"x with {w[1] * groups} channels (w has {w[1]} a group, {groups} groups)"
         raise ShapeError(op, expected, f"{channels} channels", "give w the shape (F, C/groups, R, S)")
 
 
-def check_bias(op: str, b: Array | None, filters: int, output: tuple[int, int]) -> None:
+def check_bias(op: str, b: Shape | None, filters: int, output: tuple[int, int]) -> None:
     """Refuse a bias that is neither per channel nor per output position."""
-    if b is not None and b.shape not in ((filters,), (filters, *output)):
+    if b is not None and b not in ((filters,), (filters, *output)):
         expected = f"b of shape ({filters},) or ({filters}, {output[0]}, {output[1]})"
-        raise ShapeError(op, expected, f"{b.shape}", "give one bias a channel, or one an output position")
+        raise ShapeError(op, expected, f"{b}", "give one bias a channel, or one an output position")

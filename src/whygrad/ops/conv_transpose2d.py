@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from whygrad import engines
 from whygrad.errors import OptionError, ShapeError
-from whygrad.ops.conv2d import bias_gradient, check_bias, correlate, placed, spread, weight_gradient
+from whygrad.ops.conv2d import bias_gradient, check_bias, correlate, spread, weight_gradient
 from whygrad.ops.windows import Geometry, fold, four_sides, pad, windows
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import cotangent, floats, pair, rank, whole
@@ -83,13 +83,10 @@ def conv_transpose2d(
         raise OptionError(op, f"groups that divide {x.shape[1]} channels", f"groups={groups}", "change groups")
     kernel = (w.shape[2], w.shape[3])
     where = transposed_geometry((x.shape[2], x.shape[3]), kernel, stride, padding, output_padding, dilation)
-    check_bias(op, b, w.shape[1] * groups, where.size)
+    check_bias(op, None if b is None else b.shape, w.shape[1] * groups, where.size)
 
     twin = engines.twin("conv_transpose2d")
-    if twin:
-        y = twin.input_gradient(x, w, groups, placed(twin, where), where.size)
-    else:
-        y = fold(spread(x, w, groups), where)
+    y = twin.input_gradient(x, w, groups, where, where.size) if twin else fold(spread(x, w, groups), where)
     if b is not None:
         y += b if b.ndim == 3 else b[:, None, None]
     saved = Saved(x, w, None if b is None else b.shape, groups, where, y.shape)
@@ -111,9 +108,8 @@ def conv_transpose2d_backward(
     dy = cotangent("conv_transpose2d", dy, y_shape, x.dtype)
     twin = engines.twin("conv_transpose2d")
     if twin:
-        at = placed(twin, where)
-        dx = twin.forward(dy, w, None, groups, at, where.output) if input_gradient else None
-        dw, _ = twin.weight_gradient(dy, x, w.shape, groups, at, with_bias=False)
+        dx = twin.forward(dy, w, None, groups, where, where.output) if input_gradient else None
+        dw, _ = twin.weight_gradient(dy, x, w.shape, groups, where, with_bias=False)
     else:
         seen = windows(pad(dy, where.padding), where)
         dx = correlate(seen, w, groups) if input_gradient else None

@@ -72,8 +72,7 @@ def linear_backward(
     x, w, has_bias = saved
     dy = cotangent("linear", dy, (x.shape[0], w.shape[0]), x.dtype)
     twin = engines.twin("linear")
-    dw = twin.weight_gradient(x, dy) if twin else dy.T @ x
-    dx = None
-    if input_gradient:
-        dx = twin.input_gradient(dy, w) if twin else dy @ w
-    return dx, dw, dy.sum(axis=0) if has_bias else None
+    if twin:
+        dw, db = twin.weight_gradient(x, dy, with_bias=has_bias)
+        return twin.input_gradient(dy, w) if input_gradient else None, dw, db
+    return dy @ w if input_gradient else None, dy.T @ x, dy.sum(axis=0) if has_bias else None

@@ -79,8 +79,14 @@ def max_pool2d(
     """
     (x,) = floats("max_pool2d", x=x)
     rank("max_pool2d", "x", x, "(N, C, H, W)")
-    where = _geometry((x.shape[2], x.shape[3]), kernel_size, stride, padding, dilation, ceil_mode)
-    index = np.dtype(np.uint8 if prod(where.kernel) <= 256 else np.int32)
+    where, index = _geometry(
+        x.shape[2:],
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
     twin = engines.twin("max_pool2d")
     y, winner = twin.forward(x, where, index) if twin else _maxima(x, where, index)
     return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
@@ -88,19 +94,26 @@ def max_pool2d(
 
 @remembered
 def _geometry(
-    size: tuple[int, int], kernel_size: Pair, stride: Pair | None, padding: Sides, dilation: Pair, ceil_mode: bool
-) -> Geometry:
+    size: tuple[int, int],
+    *,
+    kernel_size: Pair,
+    stride: Pair | None,
+    padding: Sides,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[Geometry, np.dtype[Any]]:
+    """Return where the windows lie, and the dtype that holds the index of a tap."""
     where = geometry(
         "max_pool2d",
         size,
-        kernel_size,
+        kernel=kernel_size,
         stride=kernel_size if stride is None else stride,
         padding=four_sides("max_pool2d", padding),
         dilation=dilation,
         ceil_mode=ceil_mode,
     )
     check_windows_see_image("max_pool2d", where)
-    return where
+    return where, np.dtype(np.uint8 if prod(where.kernel) <= 256 else np.int32)
 
 
 def _maxima(x: Array, where: Geometry, index: np.dtype[Any]) -> tuple[Array, IntArray]:

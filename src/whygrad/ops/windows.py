@@ -41,6 +41,11 @@ class Geometry(NamedTuple):
     output: tuple[int, int]  #: I, J
 
     @property
+    def before(self) -> tuple[int, int]:
+        """Rows of padding above the image, columns to its left."""
+        return self.padding[0], self.padding[2]
+
+    @property
     def span(self) -> tuple[int, int]:
         """Height and width of what one window sees, from its first tap to its last."""
         return _span(self.kernel, self.dilation)
@@ -55,13 +60,14 @@ class Geometry(NamedTuple):
 def remembered(function: Callable[P, T]) -> Callable[P, T]:
     """Let a function remember its results for options that are plain numbers, words and tuples of whole numbers.
 
-    Other arguments may be equal to these and yet to be refused, such as 2.0 to 2, and are passed on every time.
+    Other options may be equal to these and yet to be refused, such as 2.0 to 2, and are passed on every time. What
+    is passed by position are shapes and names, which nobody gives by hand.
     """
     remembering = lru_cache(maxsize=1024, typed=True)(function)
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> T:
-        for value in (*args, *options.values()):
+        for value in options.values():
             if type(value) not in _PLAIN and (type(value) is not tuple or {*map(type, value)} != {int}):
                 return function(*args, **options)
         return remembering(*args, **options)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,9 +13,7 @@ import numpy as np
 from whygrad.errors import OptionError, inside
 from whygrad.optim.schedules import Schedule, as_schedule
 from whygrad.typing import Array, Params
-from whygrad.validation import floats, number, shape
-
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+from whygrad.validation import FLOATS, floats, number, shape
 
 
 class OptimizerState(NamedTuple):
@@ -23,6 +21,10 @@ class OptimizerState(NamedTuple):
 
     step: int  #: how many updates were made
     slots: dict[str, dict[str, Array]]  #: by slot and parameter: ``{"velocity": {"conv1.weight": array}}``
+
+
+#: A parameter, its gradient, and its slots by name, of one shape and dtype.
+Given = tuple[Array, Array, Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Optimizer(ABC):
             rate: the learning rate η of this update.
             t: the number of this update, counted from 1.
         """
+
+    def rules(self, given: Sequence[Given], rate: float, t: int, /) -> Iterable[tuple[Array, dict[str, Array]]]:
+        """Return what ``rule`` gives for each of several parameters; a twin may do them at once."""
+        return [self.rule(w, g, old, rate, t) for w, g, old in given]
 
     def init(self, params: Params) -> OptimizerState:
         """Return the state before the first update.
@@ -122,24 +128,28 @@ class Optimizer(ABC):
             ShapeError: a gradient or slot of another shape than its parameter.
             DTypeError: a parameter or gradient that is neither float32 nor float64.
         """
-        where = type(self).__name__
         self._check(params, gradients, state)
-        rate = self.rate(state.step)
+        rate, t = self.rate(state.step), state.step + 1
         updated, slots = dict(params), {slot: dict(state.slots[slot]) for slot in self.slot_names}
-        for name, gradient in gradients.items():
-            w, g = params[name], gradient
-            old: dict[str, Any] = {slot: held.get(name) for slot, held in slots.items()}
-            if not _alike(w, g, *old.values()):
-                with inside(name):
-                    (w,), (g,) = floats(where, parameter=w), floats(where, gradient=g)
-                    shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
-                    old = {slot: self._slot(slot, value, w) for slot, value in old.items()}
-                    g = g.astype(w.dtype, copy=False)
-            new, kept = self.rule(w, g, old, rate, state.step + 1)
-            updated[name] = np.asarray(new, w.dtype)
+        given = [self._given(name, params[name], g, slots) for name, g in gradients.items()]
+        for name, (w, _, _), (new, kept) in zip(gradients, given, self.rules(given, rate, t), strict=True):
+            dtype = w.dtype
+            updated[name] = np.asarray(new, dtype)
             for slot, value in kept.items():
-                slots[slot][name] = np.asarray(value, w.dtype)
-        return updated, OptimizerState(state.step + 1, slots)
+                slots[slot][name] = np.asarray(value, dtype)
+        return updated, OptimizerState(t, slots)
+
+    def _given(self, name: str, w: Array, g: Array, slots: Mapping[str, Mapping[str, Array]]) -> Given:
+        """Return what the rule is given for one parameter, refusing arrays that do not fit together."""
+        old: dict[str, Any] = {slot: held.get(name) for slot, held in slots.items()}
+        if not _alike(w, g, *old.values()):
+            where = type(self).__name__
+            with inside(name):
+                (w,), (g,) = floats(where, parameter=w), floats(where, gradient=g)
+                shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
+                old = {slot: self._slot(slot, value, w) for slot, value in old.items()}
+                g = g.astype(w.dtype, copy=False)
+        return w, g, old
 
     def _check(self, params: Params, gradients: Params, state: OptimizerState) -> None:
         """Refuse gradients of parameters that do not exist and the state of another optimiser."""
@@ -165,9 +175,10 @@ class Optimizer(ABC):
 
 def _alike(w: Any, *others: Any) -> bool:
     """Return whether all are arrays of one float dtype and shape, so that there is nothing to refuse or convert."""
-    if type(w) is not np.ndarray or w.dtype not in _FLOATS or not w.flags.aligned:
+    if type(w) is not np.ndarray or not w.flags.aligned:
         return False
+    dtype, wanted = w.dtype, w.shape
     for a in others:
-        if type(a) is not np.ndarray or a.dtype != w.dtype or a.shape != w.shape or not a.flags.aligned:
+        if type(a) is not np.ndarray or a.dtype is not dtype or a.shape != wanted or not a.flags.aligned:
             return False
-    return True
+    return dtype in FLOATS
