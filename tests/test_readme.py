@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import masked
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -17,6 +19,15 @@ def test_python_in_the_readme_runs(number, capsys):
     printed = capsys.readouterr().out
     assert bool(printed) == ("print(" in BLOCKS[number])
     assert "nan" not in printed
+
+
+def test_the_readme_shows_what_its_wrong_gradient_gives(capsys):
+    (block,) = (block for block in BLOCKS if "check_gradient" in block)
+    (shown,) = re.findall(
+        r"```text\n(forward\n.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    exec(compile(block, "README block", "exec"), {})
+    assert masked(capsys.readouterr().out) == masked(shown)
 
 
 def test_there_is_python_in_the_readme():

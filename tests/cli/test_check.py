@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import whygrad.checking
-from whygrad.checking import Report, Row, Verdict
+from tests.tables import masked
+from whygrad.checking import JITTER, Report, Row, Verdict
 from whygrad.cli.app import main
 
 GUIDE = (Path(__file__).parents[2] / "docs/check.md").read_text(encoding="utf-8")
@@ -58,17 +59,6 @@ def calls(monkeypatch, tmp_path, capsys):
         return noted
 
     return run
-
-
-def masked(table):
-    """Return the lines of a table without what differs from machine to machine: rounding errors and times."""
-    lines = []
-    for line in table.rstrip().splitlines():
-        if "✓ right" in line:
-            lines.append(re.split("  +", line.strip())[:3])
-        elif "evaluations in" not in line:
-            lines.append(re.sub(r"\d(\.\d)?e-\d+", "#", line).rstrip())
-    return [line if isinstance(line, list) else re.sub(" +", " ", line) for line in lines]
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))

@@ -5,9 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
+from whygrad.cli.train import _check_gradients
+from whygrad.data import load_digits
+from whygrad.errors import GradientError
+from whygrad.losses import cross_entropy
+from whygrad.models import digits_cnn
 from whygrad.training import read_metrics
 
 SHORT = ("train", "--epochs", "3", "--batch-size", "256")
@@ -20,7 +27,7 @@ def test_training_prints_what_a_person_wants_to_know(whygrad, tmp_path):
     for text in (
         "digits: 1438 training images, 359 test images, 1x8x8, 10 classes",
         "digits_cnn: 9,978 parameters",
-        "gradients: 32 sampled, all agree with finite differences (worst to ",
+        "gradients: 9,978 checked along random directions, all right (known to ",
         "test accuracy ",
         "true 0 1 2 3 4 5 6 7 8 9 right",
         "The run is in runs/digits-1. What to try next:",
@@ -252,7 +259,7 @@ def test_two_processes_do_not_train_one_run(whygrad, environment, tmp_path, unin
 def test_every_model_that_fits_the_digits_passes_its_own_check(whygrad, model):
     result = whygrad("train", "--model", model, "--epochs", 1, "--batch-size", 4000, "--learning-rate", 0)
     assert result.code == 0, result.err
-    assert "all agree with finite differences" in result.out
+    assert "checked along random directions, all right" in result.out
 
 
 def test_a_terminal_shows_progress(environment, tmp_path):
@@ -268,3 +275,16 @@ def test_a_terminal_shows_progress(environment, tmp_path):
     assert "epoch 2/2 " in done.stdout
     assert "━" in done.stdout
     assert "test accuracy" in done.stdout
+
+
+def test_a_wrong_gradient_ends_the_training_before_it_begins():
+    def wrong_loss(y, target):
+        value, dy = cross_entropy(y, target)
+        return value, 2 * dy
+
+    data = load_digits()
+    experiment = SimpleNamespace(model=digits_cnn(), train=data, loss=wrong_loss)
+    run = SimpleNamespace(recipe=SimpleNamespace(seed=0))
+    said = r"gradient of conv1.weight: expected right, received wrong; .* 2 times .*; do not trust this training"
+    with pytest.raises(GradientError, match=said):
+        _check_gradients(run, experiment, Console(quiet=True))

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.layers.shared import draw, images
+from tests.layers.shared import check_layer, draw, images
 from tests.ops.shared import refusal
 from whygrad import layers
+from whygrad.checking import Verdict
 from whygrad.errors import OptionError, WhygradError
 from whygrad.layers import Add, BatchNorm2d, Concat, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, count
 from whygrad.layers.layer import OneInput, Row, Unary, prefixed, take
@@ -54,6 +55,25 @@ def test_every_layer_is_in_the_list_and_has_a_file_of_tests():
     for cls in classes:
         module = cls.__module__.rsplit(".", 1)[-1]
         assert (here / f"test_{module}.py").is_file() or f"({cls.__name__}()" in activations
+
+
+@pytest.mark.parametrize("wrong", ["input 0", "weight", "bias"])
+def test_a_planted_mistake_in_a_layer_is_found(wrong):
+    class Planted(Linear):
+        def forward(self, own, x, *, training, rng):
+            y, pullback, changed = super().forward(own, x, training=training, rng=rng)
+
+            def backward(dy, **options):
+                dx, gradients = pullback(dy, **options)
+                found = {"input 0": dx, **gradients}
+                found[wrong] = found[wrong] * (1 + 1e-5)
+                return found.pop("input 0"), found
+
+            return y, backward, changed
+
+    report = check_layer(Planted(4, 3), (4,))
+    assert [row.name for row in report if row.verdict is Verdict.WRONG] == [wrong]
+    assert [row.verdict for row in report if row.name != wrong] == [Verdict.RIGHT, Verdict.RIGHT]
 
 
 @every_layer

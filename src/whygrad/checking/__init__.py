@@ -1,18 +1,14 @@
 """Gradients against differences, with a verdict and its evidence."""
 
-from whygrad.checking.finite_differences import Comparison, compare, compare_pullback
 from whygrad.checking.gradient import check_gradient
 from whygrad.checking.hessian_vector import check_hessian_vector
 from whygrad.checking.model import INPUT, JITTER, check_model
 from whygrad.checking.operation import check_loss, check_op
 from whygrad.checking.report import Entry, Kink, Report, Row, Verdict
-from whygrad.checking.sample import TOLERANCE, compare_sample
 
 __all__ = [
     "INPUT",
     "JITTER",
-    "TOLERANCE",
-    "Comparison",
     "Entry",
     "Kink",
     "Report",
@@ -23,7 +19,4 @@ __all__ = [
     "check_loss",
     "check_model",
     "check_op",
-    "compare",
-    "compare_pullback",
-    "compare_sample",
 ]

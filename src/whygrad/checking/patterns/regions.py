@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.checking.index_sets import KIND, Part, index_sets, listed
+from whygrad.checking.patterns.index_sets import KIND, Part, index_sets, listed
 from whygrad.typing import BoolArray, IntArray
 
 #: By how much the evidence has to exceed the cost.

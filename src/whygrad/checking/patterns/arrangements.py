@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.checking.factors import inverse, named
-from whygrad.checking.fitting import CONVINCING, Evidence, Interval, coincidence, slope
+from whygrad.checking.patterns.factors import inverse, named
+from whygrad.checking.patterns.fitting import CONVINCING, Evidence, Interval, coincidence, slope
 from whygrad.typing import BoolArray, IntArray
 
 #: Numbers of places by which arrays are tried to be shifted.

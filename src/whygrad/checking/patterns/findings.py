@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.checking.fitting import Evidence
-from whygrad.checking.regions import Places, where
-from whygrad.checking.transformations import explained
+from whygrad.checking.patterns.fitting import Evidence
+from whygrad.checking.patterns.regions import Places, where
+from whygrad.checking.patterns.transformations import explained
 from whygrad.typing import Array, BoolArray, IntArray
 
 #: Relative error that an explanation is allowed besides the bounds of the finite differences.

@@ -11,10 +11,10 @@ from itertools import combinations, islice
 
 import numpy as np
 
-from whygrad.checking.arrangements import rearranged
-from whygrad.checking.factors import factor, factor_along_an_axis, short
-from whygrad.checking.fitting import CONVINCING, Evidence, coincidence, precision, slope, slopes
-from whygrad.checking.index_sets import listed
+from whygrad.checking.patterns.arrangements import rearranged
+from whygrad.checking.patterns.factors import factor, factor_along_an_axis, short
+from whygrad.checking.patterns.fitting import CONVINCING, Evidence, coincidence, precision, slope, slopes
+from whygrad.checking.patterns.index_sets import listed
 from whygrad.typing import Array, BoolArray, IntArray
 
 #: How unlikely, in nats, zeros at the wrong entries have to be before they say something.

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from whygrad.checking.fitting import CONVINCING, Evidence, Interval, digits, precision, slope, slopes
+from whygrad.checking.patterns.fitting import CONVINCING, Evidence, Interval, digits, precision, slope, slopes
 
 #: A constant less certain than this gets no name, since too many names would fit.
 CERTAIN = 1e-3
