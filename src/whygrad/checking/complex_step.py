@@ -44,4 +44,6 @@ def imaginary_slope_along(problem: Problem, name: str, v: Array) -> float | None
 
 
 def _slope(problem: Problem, outputs: Array) -> float:
+    if not np.isfinite(outputs).all():
+        return float("nan")
     return float(np.vdot(problem.dy, outputs.imag) / _STEP)

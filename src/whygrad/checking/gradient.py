@@ -13,7 +13,7 @@ from whygrad.checking import faults
 from whygrad.checking.functions import Backward, Evaluated, Function, as_gradient, named_inputs
 from whygrad.checking.inputs import check_input
 from whygrad.checking.judging import Context
-from whygrad.checking.objectives import degenerate, objective_of
+from whygrad.checking.objectives import degenerate, objective_of, swapped
 from whygrad.checking.patterns import axis_names
 from whygrad.checking.problem import Problem
 from whygrad.checking.projections import complex_steps_work
@@ -187,6 +187,7 @@ class _Check:
                 rows.append(self._empty(name, Verdict.WRONG, faults.no_gradient(name, gradient, exact[name].shape)))
             else:
                 rows.append(self._row(problem, name, backward, dy))
+        rows = swapped(problem, rows, self.rng)
         if self.constant_is_right:
             return rows
         return degenerate(problem, rows, self.rng, chosen=self.cotangent is not None)

@@ -20,6 +20,8 @@ USEFUL = 1e-4
 _SHOWN, _COUNTED = 6, 3
 #: What is smaller than this share of the gradient is a rounding error of zero.
 _ROUNDING = 1e-12
+#: Errors below this share of the gradient are too small for patterns to show.
+_SMALL = 3e-6
 #: How many claims outside the slopes at a kink are looked at by outputs.
 _RECONSIDERED = 200
 
@@ -155,8 +157,11 @@ def _switches(problem: Problem, name: str, index: int) -> int | None:
 def _findings(problem: Problem, name: str, compared: Compared, found: _Judged, context: Context) -> list[str]:
     """Return the sentences below a row."""
     shape, said = problem.inputs[name].shape, []
-    plain = ~compared.kink  # at a kink there is no one number that a gradient could be a multiple of
-    if (found.wrong & plain).any():
+    plain = ~compared.kink & ~found.undecided  # a kink has no one number that a gradient could be a multiple of
+    error = float(found.difference[found.wrong & plain].max(initial=0.0)) / (found.scale or 1.0)
+    if 0 < error < _SMALL:
+        said.append(f"off by {error:.0e} of the largest entry in {int(found.wrong.sum())} of {len(plain)} entries")
+    elif error:
         claimed = problem.claimed[name]
         sampled = Sampled(
             np.where(np.abs(claimed) <= _ROUNDING * found.scale, 0.0, claimed),
@@ -174,7 +179,8 @@ def _findings(problem: Problem, name: str, compared: Compared, found: _Judged, c
     if kinks and found.verdict.good:
         lie = "1 entry lies" if kinks == 1 else f"{kinks} entries lie"
         said.append(f"{lie} on a kink; what is claimed there is a valid subgradient")
-    if found.verdict is Verdict.RIGHT and compared.scale <= problem.floor(name) and problem.magnitude:
+    nothing = compared.scale <= min(problem.floor(name), 4 * float(compared.bound.max(initial=0.0)))
+    if found.verdict is Verdict.RIGHT and nothing and problem.magnitude:
         largest = max(compared.scale, float(np.abs(compared.analytic).max(initial=0.0)))
         said.append(f"the gradient is zero here, to within {largest:.0e}: nothing else could be tested")
     return said
@@ -200,6 +206,8 @@ def _joint(one: Joint, shape: tuple[int, ...]) -> str:
 
 def _undecided(compared: Compared, found: _Judged, remedy: str) -> str:
     count, total = int(found.undecided.sum()), len(found.undecided)
+    if not np.isfinite(compared.bound[found.undecided]).all():
+        return f"f is not finite right beside the point: {count} of {total} entries have no slope to compare with"
     if compared.steep.any():
         return f"f jumps here, or is as steep as a root: {count} of {total} entries have no slope to compare with"
     if (found.undecided & found.kinked).any():

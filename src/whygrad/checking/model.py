@@ -81,7 +81,7 @@ def check_model(
     exact = {name: np.asarray(array).astype(np.float64) for name, array in params.items()}
     images = np.asarray(x).astype(np.float64)
     trained = [name for name, parameter in model.parameters().items() if parameter.trained]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, 1))  # unlike that of the masks, and of whoever drew the parameters
     if jitter:
         exact |= {
             name: exact[name] + jitter * rng.normal(size=exact[name].shape) for name in trained if name in exact

@@ -1,4 +1,4 @@
-"""The number whose gradient is checked: which one it is where nobody said so, and whether anything changes it."""
+"""What gradients are of: which number, where nobody said so, whether anything changes it, and which input."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _is_zero(problem: Problem, row: Row) -> bool:
     if row.verdict not in (Verdict.RIGHT, Verdict.UNDECIDED) or row.worst is None:
         return False
     largest = float(np.abs(problem.claimed[row.name]).max(initial=0.0))
-    return largest <= max(problem.floor(row.name), row.worst.bound)
+    return bool(np.isfinite(row.worst.bound)) and largest <= max(problem.floor(row.name), row.worst.bound)
 
 
 def _changes_elsewhere(problem: Problem, rng: np.random.Generator) -> bool:
@@ -118,3 +118,18 @@ def _another_passes(problem: Problem, name: str, rng: np.random.Generator) -> bo
     v = rng.normal(size=x.shape)
     seen = project(other, name, v, 0.0)
     return abs(seen.numeric) > other.floor(name) + 2 * seen.bound
+
+
+def swapped(problem: Problem, rows: list[Row], rng: np.random.Generator) -> list[Row]:
+    """Return the rows, with a sentence where two wrong gradients are right in each other's place."""
+    wrong = [row.name for row in rows if row.verdict is Verdict.WRONG and row.name in problem.claimed]
+    said: dict[str, str] = {}
+    for i, one in enumerate(wrong):
+        for other in wrong[:i]:
+            if problem.claimed[one].shape != problem.claimed[other].shape:
+                continue
+            exchanged = {one: problem.claimed[other], other: problem.claimed[one]}
+            if all(_agrees(problem.under(problem.dy, exchanged), name, rng) for name in exchanged):
+                sentence = f"the gradients of {other} and {one} are in each other's place: return them in order"
+                said |= {one: sentence, other: sentence}
+    return [replace(row, findings=(said[row.name],)) if row.name in said else row for row in rows]

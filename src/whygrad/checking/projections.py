@@ -88,10 +88,16 @@ def project(problem: Problem, name: str, v: Array, slack: float, expected: float
     off = claimed - numeric
     if min(abs(off), abs(off - expected)) <= bound + slack and bound <= _NOISY * slack:
         return Projection(claimed, numeric, bound, clear=True)
-    s = settle(rise, h, noise, 0.1 * slack)
+    s = settle(rise, h, noise, 0.1 * slack, position=_position(x, v))
     return Projection(
         claimed, s.value, s.side_bound if s.kink else s.bound, clear=not s.kink and np.isfinite(s.bound)
     )
+
+
+def _position(x: Array, v: Array) -> float:
+    """Return how large x is in units of v where it is largest: steps that vanish beside it are no steps."""
+    moved = v != 0
+    return float(np.abs(x[moved] / v[moved]).max(initial=0.0))
 
 
 def _agrees(seen: Projection, slack: float) -> bool:

@@ -60,7 +60,8 @@ def short(interval: Interval) -> str:
         >>> short(Interval(0.33333329, 0.33333337))
         '0.33333'
     """
-    return f"{interval.middle:.5g}"
+    digits = f"{interval.middle:.5g}"
+    return f"{interval.middle:.9g}" if digits in ("1", "-1") else digits
 
 
 def _simple(factor: Interval, sizes: Mapping[str, int]) -> bool:
