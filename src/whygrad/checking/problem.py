@@ -52,6 +52,7 @@ class Problem:
         self.evaluations = 0
         self._value = value
         self._noise: dict[str, float] = {}
+        self._floors: dict[str, float] = {}
 
     def outputs(self, name: str, array: npt.NDArray[Any]) -> Any:
         """Return y with one input replaced."""
@@ -88,8 +89,19 @@ class Problem:
         return typical(self.inputs[name])
 
     def floor(self, name: str) -> float:
-        """Return a size below which a gradient is as good as zero: far below what φ and the input suggest."""
-        return 1e-6 * self.magnitude / self.size(name)
+        """Return a size below which a gradient is as good as zero: far below what φ and the input suggest.
+
+        Where φ itself is all but zero, as the loss of a sure prediction, it is what φ rises to some way off.
+        """
+        if name not in self._floors:
+            self._floors[name] = 1e-6 * max(self.magnitude, self._rise_far_off(name)) / self.size(name)
+        return self._floors[name]
+
+    def _rise_far_off(self, name: str) -> float:
+        x = self.inputs[name]
+        away = 2 * self.size(name) * np.random.default_rng(x.size).normal(size=x.shape)
+        rises = [abs(rise) for rise in self.rises(name, (-x, x + away))]
+        return max((rise for rise in rises if np.isfinite(rise)), default=0.0)
 
     def switches(self, name: str, index: int) -> int | None:
         """Return how many activations and arg-maxima change as an entry passes its kink; None if unknown."""

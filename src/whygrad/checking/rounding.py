@@ -12,7 +12,7 @@ from whygrad.checking.problem import Problem
 from whygrad.typing import Array
 
 #: How many times the measured effect of rounding is allowed, and how often it is measured.
-_TIMES, _DRAWS = 8, 2
+_TIMES, _DRAWS = 16, 2
 #: What rounding moves at most, in units in the last place of the largest entry.
 _AT_MOST = 1e4
 
@@ -28,8 +28,8 @@ def allowance(
     """Return how far an entry of a gradient may be from the truth by the rounding errors of whoever computed it.
 
     A good algorithm gives the right answer to inputs that differ from the given ones by some rounding errors. What
-    rounding the inputs does to the gradient is measured, by moving each entry by up to one unit in the last place,
-    and some times that is allowed. Entries that move by much more are at a kink, which is no matter of rounding.
+    rounding the inputs and dy does to the gradient is measured, by moving each entry by up to one unit in the last
+    place, and some times that is allowed. Entries that move by much more are at a kink: that is no rounding.
     """
     claimed = problem.claimed[name]
     if not backward.callable or not np.isfinite(claimed).all():
@@ -41,7 +41,7 @@ def allowance(
     moves = [2 * eps * largest if coarse else 0.0]
     for _ in range(_DRAWS):
         moved = {key: _nearby(np.asarray(x), eps, rng) for key, x in inputs.items()}
-        again = backward(moved, dy.copy())[name]
+        again = backward(moved, _nearby(dy, eps, rng))[name]
         if again is not None and np.shape(again) == claimed.shape:
             by = np.abs(as_gradient(again) - claimed)
             moves.append(float(by[by <= limit].max(initial=0.0)))
