@@ -12,8 +12,10 @@ from whygrad.checking.problem import Problem
 from whygrad.checking.steps import RATIO, Settled, Slopes, settle, slopes
 from whygrad.typing import Array, BoolArray, IntArray
 
-#: Differences up to this share of the gradient's largest entry pass for rounding errors of the gradient itself.
+#: Differences up to this share of the gradient's largest entry are not worth a second thought.
 TOLERANCE = 1e-7
+#: The rounding of an imaginary step, relative to its slope.
+_COMPLEX = 1e-14
 #: A bound that is good enough, as a share of the gradient's largest entry.
 _GOAL = 1e-10
 #: Entries that are clearly wrong and looked at once more, one by one.
@@ -60,7 +62,7 @@ def compare_entries(problem: Problem, name: str, indices: IntArray) -> Compared:
     if problem.complex_steps:
         numeric = imaginary_slopes(problem, name, indices)
         flat = np.zeros(len(indices), bool)
-        rounding = 1e-14 * np.abs(numeric)
+        rounding = _COMPLEX * np.abs(numeric)
         found = Compared(indices, analytic, numeric, rounding, flat, numeric, numeric, flat, 0.0)
         again = _differing(problem, name, found, steps)
     else:
@@ -70,7 +72,7 @@ def compare_entries(problem: Problem, name: str, indices: IntArray) -> Compared:
         found = Compared(
             indices, analytic, first.value, first.bound, flat, first.left, first.right, flat, last_step
         )
-        again = _unclear(found, first, problem.floor(name), problem.enough)
+        again = _unclear(problem, name, found, first)
     return _look_again(problem, name, found, steps, again)
 
 
@@ -131,7 +133,7 @@ def _differing(problem: Problem, name: str, found: Compared, steps: Array) -> In
     scale = max(found.scale, problem.floor(name))
     with np.errstate(invalid="ignore"):
         difference = np.abs(found.analytic - found.numeric)
-    differing = np.flatnonzero(~(difference <= TOLERANCE * scale))
+    differing = np.flatnonzero(~(difference <= problem.tolerance * scale + _COMPLEX * np.abs(found.numeric)))
     confirmed = differing[np.argsort(-difference[differing], kind="stable")[:_CONFIRMED]]
     for i in confirmed.tolist():
         s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), _GOAL * scale)
@@ -140,18 +142,18 @@ def _differing(problem: Problem, name: str, found: Compared, steps: Array) -> In
     return np.array([], np.intp)
 
 
-def _unclear(found: Compared, first: Slopes, floor: float, enough: float) -> IntArray:
+def _unclear(problem: Problem, name: str, found: Compared, first: Slopes) -> IntArray:
     """Return which entries need more than the first look: wrong ones, noisy ones, and ones with a kink nearby.
 
     Of many that are clearly wrong only the worst are looked at again.
     """
-    scale = max(found.scale, floor)
+    scale = max(found.scale, problem.floor(name))
     with np.errstate(invalid="ignore"):
         difference = np.abs(found.analytic - first.value)
         smooth = np.abs(first.jump) <= np.maximum(2 * first.jump_bound, TOLERANCE * scale)
-        known = (first.bound <= enough * scale) & smooth & np.isfinite(first.bound)
-        right = known & (difference <= TOLERANCE * scale)
-        wrong = known & (difference > 20 * first.bound) & ~right
+        known = (first.bound <= problem.enough * scale) & smooth & np.isfinite(first.bound)
+        right = known & (difference <= 2 * first.bound + problem.tolerance * scale)
+        wrong = known & (difference > 20 * first.bound + TOLERANCE * scale)
     clearly = np.flatnonzero(wrong)
     again = clearly[np.argsort(-difference[clearly], kind="stable")[:_WRONG_AGAIN]]
     return np.concatenate([again, np.flatnonzero(~right & ~wrong)])

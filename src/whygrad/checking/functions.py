@@ -164,7 +164,7 @@ def called(what: str, function: Callable[..., Any], *arguments: Any, **named: An
         return function(*arguments, **named)
     except CheckError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = _line(error)
         shapes = ", ".join(str(np.shape(a)) for a in (*arguments, *named.values()) if not isinstance(a, Mapping))
         remedy = f"it was called with arrays of shape {shapes}" if shapes else "call it alone to see why"

@@ -173,7 +173,8 @@ class _Check:
         if first.y.ndim and not backward.takes_cotangent:
             match = objective_of(value, exact, y, usable, self.rng)
             return self._all(Verdict.FAULTY, faults.no_one_objective(first.y.shape, match), at_fault)
-        problem = Problem(exact, value, y.astype(np.float64), dy.astype(np.float64), usable)
+        precision = float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0
+        problem = Problem(exact, value, y.astype(np.float64), dy.astype(np.float64), usable, precision=precision)
         problem.complex_steps = complex_steps_work(problem, self.rng)
         rows = []
         for number, (name, gradient) in enumerate(claimed.items()):

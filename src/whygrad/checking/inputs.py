@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from whygrad.checking.entries import compare_entries
-from whygrad.checking.judging import Context, judge, place
+from whygrad.checking.judging import Context, place
 from whygrad.checking.problem import Problem
-from whygrad.checking.projections import check_by_projections
+from whygrad.checking.projections import check_by_projections, judge_all
 from whygrad.checking.report import Row, Verdict
 
 #: Up to so many entries each is compared; more are projected first.
@@ -37,7 +36,7 @@ def check_input(
         )
     dear = max(array.size for array in problem.inputs.values()) > _LARGE
     if full or (full is None and x.size <= (_FEW if dear else SMALL)):
-        return judge(problem, name, compare_entries(problem, name, np.arange(x.size)), context)
+        return judge_all(problem, name, context)
     return check_by_projections(problem, name, context, rng)
 
 

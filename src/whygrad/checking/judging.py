@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.checking.entries import TOLERANCE, Compared
+from whygrad.checking.entries import Compared
 from whygrad.checking.kinks import Joint, interval_by_outputs, joint_mistakes, switching_outputs
 from whygrad.checking.patterns import Sampled, findings
 from whygrad.checking.problem import Problem
@@ -42,6 +42,7 @@ class _Judged(NamedTuple):
     difference: Array  #: (K,) at a kink the distance from the interval of its slopes
     wrong: BoolArray  #: (K,)
     undecided: BoolArray  #: (K,)
+    mixed: BoolArray  #: (K,) undecided since several units are at their kinks
     kinked: BoolArray  #: (K,)
     joint: list[Joint]  #: right each alone and wrong together
     scale: float  #: what errors are relative to
@@ -79,7 +80,7 @@ def judge(problem: Problem, name: str, compared: Compared, context: Context) -> 
 
 def _judged(problem: Problem, name: str, compared: Compared, allowance: float) -> _Judged:
     scale = max(compared.scale, problem.floor(name))
-    slack = 2 * compared.bound + TOLERANCE * scale + allowance
+    slack = 2 * compared.bound + problem.tolerance * scale + allowance
     kinked = compared.kink & ~compared.steep
     with np.errstate(invalid="ignore", over="ignore"):
         low = np.where(compared.kink, np.minimum(compared.left, compared.right), compared.numeric)
@@ -93,7 +94,7 @@ def _judged(problem: Problem, name: str, compared: Compared, allowance: float) -
         wrong = (difference > slack) & ~mixed
         undecided = mixed | compared.steep | (~wrong & ~(compared.bound <= USEFUL * scale + allowance))
     joint = [] if wrong.any() else joint_mistakes(problem, name, compared.indices[kinked], scale)
-    return _Judged(np.nan_to_num(difference), wrong, undecided, kinked, joint, scale)
+    return _Judged(np.nan_to_num(difference), wrong, undecided, mixed, kinked, joint, scale)
 
 
 def _reconsidered(problem: Problem, name: str, compared: Compared, i: int) -> tuple[float, bool]:
@@ -210,7 +211,8 @@ def _undecided(compared: Compared, found: _Judged, remedy: str) -> str:
         return f"f is not finite right beside the point: {count} of {total} entries have no slope to compare with"
     if compared.steep.any():
         return f"f jumps here, or is as steep as a root: {count} of {total} entries have no slope to compare with"
-    if (found.undecided & found.kinked).any():
+    if found.mixed.any():
+        count = int(found.mixed.sum())
         return (
             f"at {count} of {total} entries several units are at their kinks at once, and each may go its own way: "
             "move the parameters or the images a little, and check there"

@@ -17,8 +17,9 @@ from whygrad.typing import Array, IntArray
 
 #: Steps that show a kink without reaching the next one, and points around it, relative to the input's size.
 _STEP, _AROUND, _TINY = 2.0**-22, 2.0**-20, 2.0**-25
-#: How many points around a kink are asked, how many entries are sorted into groups, how many of those by pairs.
-_POINTS, _SORTED, _PAIRS = 24, 400, 10
+#: How many points around a kink are asked, how many entries are sorted into groups, how many of those by pairs, and
+#: how many groups are judged.
+_POINTS, _SORTED, _PAIRS, _GROUPS = 24, 20_000, 24, 200
 
 
 class Joint(NamedTuple):
@@ -63,11 +64,11 @@ def joint_mistakes(problem: Problem, name: str, kinked: IntArray, scale: float) 
     """
     if len(kinked) < 2:
         return []
-    chosen = kinked[np.linspace(0, len(kinked) - 1, min(len(kinked), _SORTED)).astype(int)]
+    chosen = kinked[:_SORTED]  # side by side: members of one group most often are
     several = problem.y.size > 1
     groups = _by_output(problem, name, chosen) if several else _by_pairs(problem, name, chosen[:_PAIRS], scale)
     wrong = []
-    for group in groups:
+    for group in groups[:: -(-len(groups) // _GROUPS) or 1]:
         slopes = _slopes_around(problem, name, group)
         claimed = float(problem.claimed[name].reshape(-1)[group].sum())
         tolerance = 1e-5 * scale * len(group) + 4 * problem.noise(name) / (_TINY * problem.size(name))

@@ -144,7 +144,7 @@ class ModelProblem(Problem):
     first_step, levels = 2.0**-15, 2
     projection_step = 2.0**-21
     enough = 1e-5
-    again, search, many_kinks = 40, 150, True
+    again, search, many_kinks, tolerance = 40, 150, True, 1e-7
 
     def __init__(
         self,

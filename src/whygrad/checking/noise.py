@@ -12,8 +12,9 @@ from whygrad.typing import Array
 if TYPE_CHECKING:
     from whygrad.checking.problem import Problem
 
-#: Points on a line, so close together that only rounding makes them differ from a parabola.
-_POINTS, _SPACINGS = 8, (2.0**-28, 2.0**-20, 2.0**-14, 2.0**-9)
+#: Points on a line, so close together that only rounding makes them differ from a parabola. If the function shows
+#: too few different values there, since it rounds to few digits, they are spread out.
+_POINTS, _SPACINGS, _DIFFERENT = 8, [2.0**-exponent for exponent in (44, 36, 28, 22, 17, 13, 9)], 4
 
 
 def measured_noise(problem: Problem, name: str) -> float:
@@ -25,7 +26,7 @@ def measured_noise(problem: Problem, name: str) -> float:
 
     Source: J. Moré and S. Wild, "Estimating computational noise" (2011), section 2.
     """
-    floor = 2.0**-54 * problem.magnitude
+    floor = problem.precision / 4 * problem.magnitude
     rises = _rises(problem, name)
     if not np.isfinite(rises).all():
         return floor
@@ -40,13 +41,13 @@ def measured_noise(problem: Problem, name: str) -> float:
 
 
 def _rises(problem: Problem, name: str) -> Array:
-    """Return rises at equal steps, larger ones if the function does not change: it may round to few digits."""
+    """Return rises at equal steps, the smallest that show how the function rounds."""
     x = problem.inputs[name]
     direction = np.random.default_rng(x.size).uniform(0.5, 1.0, x.shape) * np.where(x < 0, -1, 1)
     for spacing in _SPACINGS:
         steps = problem.size(name) * spacing * np.arange(1, _POINTS + 1)
         rises = np.array(list(problem.rises(name, (x + step * direction for step in steps))))
-        if np.any(rises):
+        if len(np.unique(rises)) >= _DIFFERENT:
             break
     return rises
 

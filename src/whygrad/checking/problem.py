@@ -21,6 +21,7 @@ class Problem:
         y: the value at the point itself.
         dy: the cotangent, in the shape of y.
         claimed: the gradients of φ that are to be checked, by name.
+        precision: one unit in the last place of y, relative, in the float type in which it is computed.
         complex_steps: whether ``value`` computes with complex arrays what it computes with real ones.
     """
 
@@ -29,7 +30,9 @@ class Problem:
     #: The step along a direction, which moves across every kink at once and must therefore be small.
     projection_step = 2.0**-17
     #: How many entries in doubt are looked at one by one, and how many evaluations a search may take.
-    again, search = 2000, 600
+    again, search = 20_000, 600
+    #: Differences up to this share of the gradient's largest entry pass for rounding errors of the gradient itself.
+    tolerance = 1e-11
     #: Whether kinks lie so close together that what looks smooth may be the mean of two slopes.
     many_kinks = False
     #: A bound at which no better one is sought, relative to the gradient's largest entry.
@@ -44,12 +47,13 @@ class Problem:
         claimed: Mapping[str, Array],
         *,
         complex_steps: bool = False,
+        precision: float = float(np.finfo(np.float64).eps),
     ) -> None:
         self.inputs, self.claimed, self.complex_steps = dict(inputs), dict(claimed), complex_steps
         self.y = np.asarray(y)
         self.dy = np.empty_like(self.y, dtype=np.float64)  # in the memory order of y
         self.dy[...] = dy
-        self.evaluations = 0
+        self.evaluations, self.precision = 0, precision
         self._value = value
         self._noise: dict[str, float] = {}
         self._floors: dict[str, float] = {}
@@ -64,7 +68,10 @@ class Problem:
 
         The outputs are subtracted before they are summed, so that what does not change cancels exactly.
         """
-        change = self.outputs(name, array) - self.y
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self._along(self.outputs(name, array) - self.y)
+
+    def _along(self, change: Array) -> float:
         if change.strides == self.dy.strides:  # both as they lie, without a copy to bring them into order
             return float(np.dot(self.dy.ravel(order="K"), change.ravel(order="K")))
         return float(np.vdot(self.dy, change))
@@ -82,7 +89,7 @@ class Problem:
 
     def under(self, dy: Array, claimed: Mapping[str, Array]) -> Problem:
         """Return the same function under another cotangent, with other claims."""
-        return Problem(self.inputs, self._value, self.y, dy, claimed)
+        return Problem(self.inputs, self._value, self.y, dy, claimed, precision=self.precision)
 
     def size(self, name: str) -> float:
         """Return the size that steps of an input are relative to, a power of two."""

@@ -126,8 +126,29 @@ def _look_closer(
     method = f"random projection, bisection and {len(chosen)} single entries, {evaluations} evaluations"
     if row.verdict.good and complete and seen.clear:
         return _nothing_found(row, seen, slack / TOLERANCE, method)
-    everything = row.verdict is Verdict.WRONG and complete
-    return replace(row, checked=x.size if everything else len(chosen), method=method)
+    if row.verdict.good and not complete:  # kinks everywhere: what the sample says is not said of the others
+        if x.size <= problem.again:
+            return judge_all(problem, name, context)
+        return replace(
+            row, verdict=Verdict.UNDECIDED, findings=(*row.findings, _too_many(len(chosen))), method=method
+        )
+    return replace(row, checked=x.size if complete else len(chosen), method=method)
+
+
+def judge_all(problem: Problem, name: str, context: Context) -> Row:
+    """Return the verdict from every entry on its own; undecided if some are too many to be sure of."""
+    size = problem.inputs[name].size
+    row = judge(problem, name, compare_entries(problem, name, np.arange(size)), context)
+    if row.verdict.good and row.checked < size:
+        return replace(row, verdict=Verdict.UNDECIDED, findings=(*row.findings, _too_many(row.checked)))
+    return row
+
+
+def _too_many(compared: int) -> str:
+    return (
+        f"only {compared:,} entries were compared: too many lie on kinks, as zeros before a relu do; move the "
+        "input by small random numbers and check there"
+    )
 
 
 def _nothing_found(row: Row, seen: Projection, norm: float, method: str) -> Row:

@@ -34,8 +34,9 @@ def allowance(
     claimed = problem.claimed[name]
     if not backward.callable or not np.isfinite(claimed).all():
         return 0.0
-    coarse = dy.dtype == np.float32 or any(np.asarray(x).dtype == np.float32 for x in inputs.values())
-    eps = float(np.finfo(np.float32 if coarse else np.float64).eps)
+    reals = [array.dtype for array in (dy, *map(np.asarray, inputs.values())) if array.dtype.kind == "f"]
+    eps = max(float(np.finfo(real).eps) for real in reals)
+    coarse = eps > np.finfo(np.float64).eps
     largest = float(np.abs(claimed).max(initial=0.0))
     limit = max(_AT_MOST * eps * largest, 1e-3 * problem.floor(name))
     moves = [2 * eps * largest if coarse else 0.0]

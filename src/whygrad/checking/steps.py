@@ -55,7 +55,7 @@ def slopes(plus: Array, minus: Array, up: Array, down: Array, noise: float) -> S
     """Return slopes from rises at several steps.
 
     With central differences D(h) = f′ + a·h² + b·h⁴ + …, each extrapolation (16ᵖ·D(h/4) − D(h))/(16ᵖ − 1) removes
-    the leading term. The two best estimates differ by about the error of the second best.
+    the leading term.
 
     Args:
         plus: φ(x + up) − φ(x), (L, K) for L ≥ 2 steps, the largest first, each a quarter of the one before.
@@ -75,18 +75,32 @@ def slopes(plus: Array, minus: Array, up: Array, down: Array, noise: float) -> S
     """
     with np.errstate(all="ignore"):
         h = (up + down) / 2
-        value, second_best = _extrapolate((plus - minus) / (up + down), RATIO**2)
+        central = (plus - minus) / (up + down)
+        value, second_best = _extrapolate(central, RATIO**2)
         right_slopes, left_slopes = plus / up, -minus / down
         right, right_before = _extrapolate(right_slopes, RATIO)
         left, left_before = _extrapolate(left_slopes, RATIO)
         jump, jump_before = _extrapolate(right_slopes - left_slopes, RATIO)
         rounding = SIGMAS * noise / h[-1] + 8 * _EPS * np.abs(value)
-        bound = np.abs(value - second_best) + rounding
+        bound = _truncation(central, value, second_best) + rounding
         # One-sided slopes take two values of φ over one h, and their extrapolation adds 5/3 of that.
         noise_of_sides = 4 * rounding
         side_bound = np.maximum(np.abs(right - right_before), np.abs(left - left_before)) + noise_of_sides
         jump_bound = np.abs(jump - jump_before) + noise_of_sides
     return Slopes(value, bound, jump, jump_bound, left, right, side_bound)
+
+
+def _truncation(central: Array, value: Array, second_best: Array) -> Array:
+    """Return how far an extrapolated slope may be off, noise apart.
+
+    Where the error falls with h², as extrapolation supposes, it is what the two best estimates differ by. Where it
+    falls more slowly, as with h where the second derivative jumps, it may be half of the last change.
+    """
+    last = np.abs(central[-1] - central[-2])
+    if len(central) < 3:
+        return 0.5 * last
+    before = np.abs(central[-2] - central[-3])
+    return np.where(before >= 0.5 * RATIO**2 * last, np.abs(value - second_best), 0.5 * last)
 
 
 def _extrapolate(estimates: Array, ratio: float) -> tuple[Array, Array]:
