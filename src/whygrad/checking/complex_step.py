@@ -17,19 +17,23 @@ from whygrad.errors import CheckError
 from whygrad.typing import Array, IntArray
 
 _STEP = 1e-30
+#: The rounding of a slope, relative to the sum of its terms without their signs.
+_ROUNDING = 1e-14
 
 
-def imaginary_slopes(problem: Problem, name: str, indices: IntArray) -> Array:
-    """Return the slopes of φ in some entries of an input."""
+def imaginary_slopes(problem: Problem, name: str, indices: IntArray) -> tuple[Array, Array]:
+    """Return the slopes of φ in some entries of an input, and bounds for their rounding errors."""
     work = problem.inputs[name].astype(np.complex128)
     flat = work.reshape(-1)
-    found = np.empty(len(indices))
+    found, terms = np.empty(len(indices)), np.empty(len(indices))
     for i, index in enumerate(indices.tolist()):
         before = flat[index]
         flat[index] = before + 1j * _STEP
-        found[i] = _slope(problem, problem.outputs(name, work))
+        outputs = problem.outputs(name, work)
+        found[i] = _slope(problem, outputs)
+        terms[i] = float(np.abs(problem.dy * outputs.imag).sum()) / _STEP
         flat[index] = before
-    return found
+    return found, _ROUNDING * terms
 
 
 def imaginary_slope_along(problem: Problem, name: str, v: Array) -> float | None:

@@ -14,8 +14,6 @@ from whygrad.typing import Array, BoolArray, IntArray
 
 #: Differences up to this share of the gradient's largest entry are not worth a second thought.
 TOLERANCE = 1e-7
-#: The rounding of an imaginary step, relative to its slope.
-_COMPLEX = 1e-14
 #: A bound that is good enough, as a share of the gradient's largest entry.
 _GOAL = 1e-10
 #: Entries that are clearly wrong and looked at once more, one by one.
@@ -60,9 +58,8 @@ def compare_entries(problem: Problem, name: str, indices: IntArray) -> Compared:
     analytic = problem.claimed[name].reshape(-1)[indices].astype(np.float64)
     steps = problem.first_step * _sizes(problem.inputs[name].reshape(-1)[indices], problem.size(name))
     if problem.complex_steps:
-        numeric = imaginary_slopes(problem, name, indices)
+        numeric, rounding = imaginary_slopes(problem, name, indices)
         flat = np.zeros(len(indices), bool)
-        rounding = _COMPLEX * np.abs(numeric)
         found = Compared(indices, analytic, numeric, rounding, flat, numeric, numeric, flat, 0.0)
         again = _differing(problem, name, found, steps)
     else:
@@ -133,7 +130,8 @@ def _differing(problem: Problem, name: str, found: Compared, steps: Array) -> In
     scale = max(found.scale, problem.floor(name))
     with np.errstate(invalid="ignore"):
         difference = np.abs(found.analytic - found.numeric)
-    differing = np.flatnonzero(~(difference <= problem.tolerance * scale + _COMPLEX * np.abs(found.numeric)))
+    slack = problem.slack(found.numeric, scale, problem.floor(name)) + 2 * found.bound
+    differing = np.flatnonzero(~(difference <= slack))
     confirmed = differing[np.argsort(-difference[differing], kind="stable")[:_CONFIRMED]]
     for i in confirmed.tolist():
         s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), _GOAL * scale)
@@ -152,7 +150,7 @@ def _unclear(problem: Problem, name: str, found: Compared, first: Slopes) -> Int
         difference = np.abs(found.analytic - first.value)
         smooth = np.abs(first.jump) <= np.maximum(2 * first.jump_bound, TOLERANCE * scale)
         known = (first.bound <= problem.enough * scale) & smooth & np.isfinite(first.bound)
-        right = known & (difference <= 2 * first.bound + problem.tolerance * scale)
+        right = known & (difference <= 2 * first.bound + problem.slack(first.value, scale, problem.floor(name)))
         wrong = known & (difference > 20 * first.bound + TOLERANCE * scale)
     clearly = np.flatnonzero(wrong)
     again = clearly[np.argsort(-difference[clearly], kind="stable")[:_WRONG_AGAIN]]
@@ -171,8 +169,9 @@ def _look_again(problem: Problem, name: str, found: Compared, steps: Array, agai
     found = found.only(slice(None))
     goal = _GOAL * max(found.scale, problem.floor(name))
     for i in again.tolist():
-        s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), goal)
-        between = problem.many_kinks and _lies_between(s, float(found.analytic[i]))
+        claim = float(found.analytic[i])
+        s = settle_entry(problem, name, int(found.indices[i]), float(steps[i]), goal, claim)
+        between = problem.many_kinks and _lies_between(s, claim)
         found.numeric[i], found.left[i], found.right[i] = s.value, s.left, s.right
         found.bound[i] = s.side_bound if s.kink or between else s.bound
         found.kink[i], found.steep[i] = s.kink or between, s.steep
@@ -185,7 +184,9 @@ def _lies_between(s: Settled, claim: float) -> bool:
     return abs(claim - s.value) > 2 * s.bound and low <= claim <= high
 
 
-def settle_entry(problem: Problem, name: str, index: int, start: float, goal: float) -> Settled:
+def settle_entry(
+    problem: Problem, name: str, index: int, start: float, goal: float, claim: float | None = None
+) -> Settled:
     """Return the slope of φ in one entry by whatever steps it takes."""
     work = problem.inputs[name].copy()
     flat = work.reshape(-1)
@@ -195,4 +196,4 @@ def settle_entry(problem: Problem, name: str, index: int, start: float, goal: fl
         flat[index] = before + step
         return problem.rise(name, work)
 
-    return settle(rise, start, problem.noise(name), goal, position=before)
+    return settle(rise, start, problem.noise(name), goal, position=before, claim=claim)

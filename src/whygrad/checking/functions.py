@@ -202,6 +202,8 @@ class Backward:
             raise OptionError("check_gradient", "a pullback or a gradient", "none", remedy)
         source = first.second if given is None else given
         self.callable = callable(source)
+        #: Whether it gives gradients at other inputs as well.
+        self.again = given is None or self.callable
         self.takes_cotangent, self.order = self._arguments(first)
 
     def _arguments(self, first: Evaluated) -> tuple[bool, list[str]]:

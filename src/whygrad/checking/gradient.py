@@ -175,6 +175,7 @@ class _Check:
             return self._all(Verdict.FAULTY, faults.no_one_objective(first.y.shape, match), at_fault)
         precision = float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0
         problem = Problem(exact, value, y.astype(np.float64), dy.astype(np.float64), usable, precision=precision)
+        problem.rounding_measured = backward.again
         problem.complex_steps = complex_steps_work(problem, self.rng)
         rows = []
         for number, (name, gradient) in enumerate(claimed.items()):

@@ -20,6 +20,8 @@ USEFUL = 1e-4
 _SHOWN, _COUNTED = 6, 3
 #: What is smaller than this share of the gradient is a rounding error of zero.
 _ROUNDING = 1e-12
+#: Noise of more than this share of φ is that of a coarse float type, or of rounding on purpose, and not normal.
+_NOISY = 1e-11
 #: Errors below this share of the gradient are too small for patterns to show.
 _SMALL = 3e-6
 #: How many claims outside the slopes at a kink are looked at by outputs.
@@ -32,7 +34,7 @@ class Context(NamedTuple):
     axes: Sequence[str] | None = None  #: names of its axes
     sizes: Mapping[str, int] = {}  #: numbers that may explain a factor: {"the batch size": 64}
     others: Mapping[str, Array] = {}  #: arrays that may have been returned in its place
-    allowance: float = 0.0  #: what rounding in a coarser float type may do to an entry
+    allowance: Array | float = 0.0  #: what rounding in a coarser float type may do to an entry
     remedy: str = ""  #: what would decide an undecided check
 
 
@@ -78,9 +80,14 @@ def judge(problem: Problem, name: str, compared: Compared, context: Context) -> 
     )
 
 
-def _judged(problem: Problem, name: str, compared: Compared, allowance: float) -> _Judged:
+def _judged(problem: Problem, name: str, compared: Compared, allowance: Array | float) -> _Judged:
     scale = max(compared.scale, problem.floor(name))
-    slack = 2 * compared.bound + problem.tolerance * scale + allowance
+    spare = np.broadcast_to(allowance, problem.inputs[name].shape).reshape(-1)[compared.indices]
+    noisy = problem.noise(name) > _NOISY * problem.magnitude
+    # Two estimates may agree by chance: no bound is trusted to be far better than those of the other entries.
+    usual = float(np.median(compared.bound)) if len(spare) else 0.0
+    bound = np.maximum(compared.bound, 0.25 * usual) if np.isfinite(usual) else compared.bound
+    slack = (6 if noisy else 2) * bound + problem.slack(compared.numeric, scale, problem.floor(name)) + spare
     kinked = compared.kink & ~compared.steep
     with np.errstate(invalid="ignore", over="ignore"):
         low = np.where(compared.kink, np.minimum(compared.left, compared.right), compared.numeric)
@@ -89,10 +96,10 @@ def _judged(problem: Problem, name: str, compared: Compared, allowance: float) -
         difference[compared.steep] = 0.0
         wrong = difference > slack
         mixed = np.zeros(len(wrong), bool)
-        for i in np.flatnonzero(wrong & kinked)[:_RECONSIDERED].tolist():
+        for i in np.flatnonzero(wrong & (kinked | problem.many_kinks))[:_RECONSIDERED].tolist():
             difference[i], mixed[i] = _reconsidered(problem, name, compared, i)
         wrong = (difference > slack) & ~mixed
-        undecided = mixed | compared.steep | (~wrong & ~(compared.bound <= USEFUL * scale + allowance))
+        undecided = mixed | compared.steep | (~wrong & ~(compared.bound <= USEFUL * scale + spare))
     joint = [] if wrong.any() else joint_mistakes(problem, name, compared.indices[kinked], scale)
     return _Judged(np.nan_to_num(difference), wrong, undecided, mixed, kinked, joint, scale)
 
@@ -105,7 +112,9 @@ def _reconsidered(problem: Problem, name: str, compared: Compared, i: int) -> tu
     """
     index, claim = int(compared.indices[i]), float(compared.analytic[i])
     low, high = sorted((float(compared.left[i]), float(compared.right[i])))
-    if problem.y.size > 1:
+    if not compared.kink[i]:
+        low = high = float(compared.numeric[i])
+    elif problem.y.size > 1:
         by_outputs = interval_by_outputs(problem, name, index)
         low, high = min(low, by_outputs[0]), max(high, by_outputs[1])
     mixed = (problem.switches(name, index) or 0) > 1

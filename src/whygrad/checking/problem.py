@@ -32,7 +32,9 @@ class Problem:
     #: How many entries in doubt are looked at one by one, and how many evaluations a search may take.
     again, search = 20_000, 600
     #: Differences up to this share of the gradient's largest entry pass for rounding errors of the gradient itself.
-    tolerance = 1e-11
+    tolerance = 1e-9
+    #: Whether the rounding errors of the gradient are measured.
+    rounding_measured = False
     #: Whether kinks lie so close together that what looks smooth may be the mean of two slopes.
     many_kinks = False
     #: A bound at which no better one is sought, relative to the gradient's largest entry.
@@ -108,7 +110,16 @@ class Problem:
         x = self.inputs[name]
         away = 2 * self.size(name) * np.random.default_rng(x.size).normal(size=x.shape)
         rises = [abs(rise) for rise in self.rises(name, (-x, x + away))]
-        return max((rise for rise in rises if np.isfinite(rise)), default=0.0)
+        return min((rise for rise in rises if rise and np.isfinite(rise)), default=0.0)
+
+    def slack(self, numeric: Array, scale: float, floor: float) -> Array:
+        """Return the differences that pass for rounding errors, besides those that are measured.
+
+        Where the gradient can be computed again its rounding is measured, and no large entry excuses a small one.
+        """
+        if self.rounding_measured:
+            return self.tolerance * np.maximum(np.abs(np.nan_to_num(numeric)), floor)
+        return np.full(np.shape(numeric), self.tolerance * scale)
 
     def switches(self, name: str, index: int) -> int | None:
         """Return how many activations and arg-maxima change as an entry passes its kink; None if unknown."""

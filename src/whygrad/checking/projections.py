@@ -54,7 +54,7 @@ def check_by_projections(problem: Problem, name: str, context: Context, rng: np.
     for _ in range(_DIRECTIONS):
         v = size * rng.uniform(0.5, 1.5, x.shape) * rng.choice([-1.0, 1.0], x.shape)
         norm = max(float(np.linalg.norm((gradient * v).ravel())), problem.floor(name) * float(np.linalg.norm(v)))
-        slack = TOLERANCE * norm + context.allowance * float(np.linalg.norm(v.ravel()))
+        slack = TOLERANCE * norm + float(np.linalg.norm((context.allowance * v).ravel()))
         seen = project(problem, name, v, slack)
         if not _agrees(seen, slack):
             return _look_closer(problem, name, context, v, seen, slack, rng)

@@ -24,29 +24,31 @@ def allowance(
     name: str,
     problem: Problem,
     rng: np.random.Generator,
-) -> float:
-    """Return how far an entry of a gradient may be from the truth by the rounding errors of whoever computed it.
+) -> Array:
+    """Return how far each entry of a gradient may be from the truth by the rounding errors of whoever computed it.
 
     A good algorithm gives the right answer to inputs that differ from the given ones by some rounding errors. What
     rounding the inputs and dy does to the gradient is measured, by moving each entry by up to one unit in the last
     place, and some times that is allowed. Entries that move by much more are at a kink: that is no rounding.
     """
     claimed = problem.claimed[name]
-    if not backward.callable or not np.isfinite(claimed).all():
-        return 0.0
+    if not backward.again or not claimed.size or not np.isfinite(claimed).all():
+        return np.zeros(claimed.shape)
     reals = [array.dtype for array in (dy, *map(np.asarray, inputs.values())) if array.dtype.kind == "f"]
     eps = max(float(np.finfo(real).eps) for real in reals)
-    coarse = eps > np.finfo(np.float64).eps
-    largest = float(np.abs(claimed).max(initial=0.0))
-    limit = max(_AT_MOST * eps * largest, 1e-3 * problem.floor(name))
-    moves = [2 * eps * largest if coarse else 0.0]
+    coarse, size = eps > np.finfo(np.float64).eps, np.abs(claimed)
+    nothing = 1e-3 * problem.floor(name)
+    moves = np.zeros(claimed.shape)
     for _ in range(_DRAWS):
         moved = {key: _nearby(np.asarray(x), eps, rng) for key, x in inputs.items()}
         again = backward(moved, _nearby(dy, eps, rng))[name]
         if again is not None and np.shape(again) == claimed.shape:
             by = np.abs(as_gradient(again) - claimed)
-            moves.append(float(by[by <= limit].max(initial=0.0)))
-    return _TIMES * max(moves)
+            moves = np.maximum(moves, np.where(by <= np.maximum(_AT_MOST * eps * size.max(), nothing), by, 0.0))
+    if coarse or size.max() <= nothing:  # the entries share their rounding
+        return np.full(claimed.shape, _TIMES * max(float(moves.max()), 2 * eps * float(size.max()) * coarse))
+    share = min(float((moves / np.maximum(size, 1e-300)).max()), _AT_MOST * eps)
+    return _TIMES * np.maximum(moves, share * size)
 
 
 def _nearby(x: Array, eps: float, rng: np.random.Generator) -> Array:

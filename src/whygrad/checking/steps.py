@@ -18,6 +18,8 @@ from whygrad.typing import Array
 RATIO = 4.0
 #: How many standard deviations of noise a bound allows for.
 SIGMAS = 4.0
+#: How many steps further down a surprising slope is confirmed.
+_CONFIRMING = (3, 3, 4)
 #: A function whose slope grows so much towards the point has none there: it jumps, or is as steep as a root.
 _STEEP = 1e3
 _EPS = float(np.finfo(np.float64).eps)
@@ -134,6 +136,7 @@ def settle(
     goal: float,
     *,
     position: float = 0.0,
+    claim: float | None = None,
 ) -> Settled:
     """Return the slope of a line at 0, shrinking or growing the step until the bound is met or noise forbids.
 
@@ -143,6 +146,7 @@ def settle(
         noise: standard deviation of φ.
         goal: a bound that is good enough.
         position: the number that steps are added to, whose rounding decides how long they really are.
+        claim: what is claimed. If it is not what was found, much smaller steps must confirm that.
 
     Example:
         >>> found = settle(lambda t: abs(t) + t**2, 0.1, 1e-17, 1e-9)
@@ -161,14 +165,41 @@ def settle(
     def window(k: int) -> Slope:
         rows = np.array([level(k), level(k + 1), level(k + 2)])
         plus, minus, up, down = rows.T[:, :, None]
-        return slopes(plus, minus, up, down, noise).at(0)
+        s = slopes(plus, minus, up, down, noise).at(0)
+        if k >= 0:
+            return s
+        # Steps that noise made this large are too large for the series that extrapolation supposes.
+        central = (plus - minus) / (up + down)
+        return s._replace(bound=s.bound + 0.25 * abs(float(central[-1, 0] - central[-2, 0])))
 
     found = {0: window(0)}
     if _noisy(found[0], start * RATIO**-2, noise):
         found |= _going_up(window, goal)
     else:
         found |= _going_down(window, start, noise, goal, found[0], position)
-    return _conclude(found, start)
+    settled = _conclude(found, start)
+    return settled if claim is None else _confirmed(window, found, settled, claim, start, noise, position)
+
+
+def _confirmed(
+    window: Callable[[int], Slope],
+    found: dict[int, Slope],
+    settled: Settled,
+    claim: float,
+    start: float,
+    noise: float,
+    position: float,
+) -> Settled:
+    """Return the slope after much smaller steps, as long as these can tell it from a claim that it contradicts."""
+    for finer in _CONFIRMING:
+        off, h = abs(claim - settled.value), settled.step * RATIO**-finer
+        vanishes = h < 8 * _EPS * abs(position) or 4 * SIGMAS * noise / h > off
+        if settled.kink or vanishes or not off > 2 * settled.bound:
+            break
+        k = max(found) + finer
+        found[k] = window(k)
+        settled = _conclude(found, start)
+    return settled
 
 
 def _smooth(s: Slope) -> bool:
@@ -210,6 +241,12 @@ def _going_down(
     return found
 
 
+def _agrees_with_finer(k: int, windows: dict[int, Slope]) -> bool:
+    mine = windows[k]
+    finer = [s for level, s in windows.items() if level > k]
+    return all(abs(mine.value - s.value) <= 2 * (mine.bound + s.bound) for s in finer)
+
+
 def _conclude(found: dict[int, Slope], start: float) -> Settled:
     """Choose among windows of several steps."""
     finite = {k: s for k, s in found.items() if np.isfinite(s.bound)}
@@ -218,8 +255,11 @@ def _conclude(found: dict[int, Slope], start: float) -> Settled:
     smooth = {k: s for k, s in finite.items() if _smooth(s)}
     smallest = finite[max(finite)]
     if smooth and (max(smooth) == max(finite) or abs(smallest.jump) <= 4 * smallest.jump_bound):
-        k = min(smooth, key=lambda level: smooth[level].bound)
-        s, kink = smooth[k], False
+        # What larger steps say must be what smaller ones say: a function that is bounded, or bends within a step,
+        # seems flat or smooth from afar.
+        agreeing = {k: s for k, s in smooth.items() if _agrees_with_finer(k, smooth)}
+        k = min(agreeing, key=lambda level: agreeing[level].bound)
+        s, kink = agreeing[k], False
     else:
         alike = {k: s for k, s in finite.items() if abs(s.jump - smallest.jump) <= 2 * smallest.jump_bound}
         k = min(alike, key=lambda level: alike[level].side_bound)
