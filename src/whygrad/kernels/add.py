@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from whygrad.kernels.compiler import INT, kernel, part, reads, writes
+import numpy as np
+
+from whygrad.kernels.compiler import DOUBLE, INT, kernel, part, reads, writes
 from whygrad.kernels.elementwise import binary
 from whygrad.kernels.layout import new, order_of, tasks_for, vector
 from whygrad.kernels.threads import fork, share
 from whygrad.typing import Array
 
 
-def forward(a: Array, b: Array) -> Array:
-    """Return a + b."""
-    return binary(_forward, a, b)
+def forward(a: Array, b: Array, floor: float = -np.inf) -> Array:
+    """Return a + b, or ``floor`` where that is less: with 0 what a ReLU makes of the sum."""
+    return binary(_forward, a, b, floor)
 
 
 def backward(dy: Array) -> tuple[Array, Array]:
@@ -22,16 +24,17 @@ def backward(dy: Array) -> tuple[Array, Array]:
     return da, db
 
 
-@kernel(reads(1), reads(1), writes(1), INT)
-def _forward(a, b, y, tasks):
-    fork(_forward_part, tasks, (a, b, y, tasks))
+@kernel(reads(1), reads(1), writes(1), DOUBLE, INT)
+def _forward(a, b, y, floor, tasks):
+    fork(_forward_part, tasks, (a, b, y, y.dtype.type(floor), tasks))
 
 
 @part
-def _forward_part(task, a, b, y, tasks):
+def _forward_part(task, a, b, y, floor, tasks):
     a, b, y = share(a, task, tasks), share(b, task, tasks), share(y, task, tasks)
     for i in range(y.size):
-        y[i] = a[i] + b[i]
+        total = a[i] + b[i]
+        y[i] = floor if total <= floor else total  # NaN stays NaN
 
 
 @kernel(reads(1), writes(1), writes(1), INT)

@@ -7,6 +7,9 @@ passes, also for a mean that is large.
 
 Numbers of a channel recur at every pixel. Loops run over several pixels at once, against numbers that are written
 out as often, so that few channels are as fast as many.
+
+A ReLU that follows takes no pass of its own: forward it is a floor under y, and backward, where x is read anyway,
+y is computed again to see where the gate was open.
 """
 
 from __future__ import annotations
@@ -31,34 +34,53 @@ def forward(
     training: bool,
     momentum: float,
     eps: float,
+    floor: float = -np.inf,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Return y, what it was made with: mean and 1/√(variance + eps), and the running statistics after it."""
+    """Return y, what it was made with: mean and 1/√(variance + eps), and the running statistics after it.
+
+    With ``floor`` 0 y is what a ReLU makes of it.
+    """
     n, c, h, w = x.shape
     y = new_images(n, c, h, w, x.dtype)
     mean, scale, new_mean, new_var = (np.empty(c, x.dtype) for _ in range(4))
     given = (vector(a, "rows") for a in (gamma, beta, running_mean, running_var))
     images = vector(x, "channels last"), vector(y, "channels last")
     made = (mean, scale, new_mean, new_var)
-    _forward[x.dtype](*images, *given, *made, n * h * w, training, momentum, eps, tasks_for(x.size))
+    _forward[x.dtype](*images, *given, *made, n * h * w, training, momentum, eps, floor, tasks_for(x.size))
     return y, mean, scale, new_mean, new_var
 
 
 def backward(
-    x: Array, mean: Array, scale: Array, gamma: Array, training: bool, dy: Array
+    x: Array, mean: Array, scale: Array, gamma: Array, training: bool, beta: Array | None, dy: Array
 ) -> tuple[Array, Array, Array]:
-    """Return dx, dgamma and dbeta."""
+    """Return dx, dgamma and dbeta; where a ReLU followed ``beta`` is given, without which no gate can be told."""
     n, c, h, w = x.shape
     dx = new_images(n, c, h, w, x.dtype)
     dgamma, dbeta = np.empty_like(mean), np.empty_like(mean)
     images = (vector(a, "channels last") for a in (x, dy, dx))
-    given = (vector(a, "rows") for a in (mean, scale, gamma))
-    _backward[x.dtype](*images, *given, dgamma, dbeta, n * h * w, training, tasks_for(x.size))
+    given = (vector(a, "rows") for a in (mean, scale, gamma, mean if beta is None else beta))
+    _backward[x.dtype](*images, *given, dgamma, dbeta, n * h * w, training, beta is None, tasks_for(x.size))
     return dx, dgamma, dbeta
 
 
-@kernel(*[reads(1), writes(1)], *[reads(1)] * 4, *[writes(1)] * 4, INT, INT, DOUBLE, DOUBLE, INT)
+@kernel(*[reads(1), writes(1)], *[reads(1)] * 4, *[writes(1)] * 4, INT, INT, *[DOUBLE] * 3, INT)
 def _forward(
-    x, y, gamma, beta, old_mean, old_var, mean, scale, new_mean, new_var, pixels, training, momentum, eps, tasks
+    x,
+    y,
+    gamma,
+    beta,
+    old_mean,
+    old_var,
+    mean,
+    scale,
+    new_mean,
+    new_var,
+    pixels,
+    training,
+    momentum,
+    eps,
+    floor,
+    tasks,
 ):
     variance, factor = np.empty(mean.size, mean.dtype), np.empty(mean.size, mean.dtype)
     for c in range(mean.size):
@@ -73,7 +95,7 @@ def _forward(
         factor[c] = gamma[c] * scale[c]
     times = _repetitions(pixels, mean.size)
     mean_, factor_, beta_ = _repeat(mean, times), _repeat(factor, times), _repeat(beta, times)
-    fork(_normalise_part, tasks, (x, y, mean_, factor_, beta_, tasks))
+    fork(_normalise_part, tasks, (x, y, mean_, factor_, beta_, x.dtype.type(floor), tasks))
 
 
 @part
@@ -160,37 +182,40 @@ def _moments_part(task, x, centre, sums, tasks):
 
 
 @part
-def _normalise_part(task, x, y, mean, factor, shift, tasks):
+def _normalise_part(task, x, y, mean, factor, shift, floor, tasks):
     width = mean.size
     pieces = 0 if width == 0 else -(-x.size // width)
     for piece in range(pieces * task // tasks, pieces * (task + 1) // tasks):
         x_, y_ = x[piece * width : (piece + 1) * width], y[piece * width : (piece + 1) * width]
         for i in range(y_.size):
-            y_[i] = (x_[i] - mean[i]) * factor[i] + shift[i]
+            value = (x_[i] - mean[i]) * factor[i] + shift[i]
+            y_[i] = floor if value <= floor else value  # NaN stays NaN
 
 
-@kernel(*[reads(1)] * 2, writes(1), *[reads(1)] * 3, *[writes(1)] * 2, INT, INT, INT)
-def _backward(x, dy, dx, mean, scale, gamma, dgamma, dbeta, pixels, training, tasks):
+@kernel(*[reads(1)] * 2, writes(1), *[reads(1)] * 4, *[writes(1)] * 2, *[INT] * 4)
+def _backward(x, dy, dx, mean, scale, gamma, beta, dgamma, dbeta, pixels, training, all_open, tasks):
     channels, times = mean.size, _repetitions(pixels, mean.size)
-    mean_ = _repeat(mean, times)
+    factor = np.empty(channels, mean.dtype)
+    for c in range(channels):
+        factor[c] = gamma[c] * scale[c]
+    mean_, factor_, beta_ = _repeat(mean, times), _repeat(factor, times), _repeat(beta, times)
     sums = np.zeros(2 * tasks * mean_.size)
-    fork(_sums_part, tasks, (x, dy, mean_, _repeat(scale, times), sums, tasks))
+    fork(_sums_part, tasks, (x, dy, mean_, _repeat(scale, times), factor_, beta_, all_open != 0, sums, tasks))
     first, second = _added_up(sums, np.int64(0), tasks, channels), _added_up(sums, np.int64(1), tasks, channels)
-    factor, shift = np.empty(channels, mean.dtype), np.empty(channels, mean.dtype)
-    slope = np.empty(channels, mean.dtype)
+    shift, slope = np.empty(channels, mean.dtype), np.empty(channels, mean.dtype)
     for c in range(channels):
         dbeta[c], dgamma[c] = first[c], second[c]
-        factor[c], shift[c] = gamma[c] * scale[c], dbeta[c] / pixels
+        shift[c] = dbeta[c] / pixels
         slope[c] = scale[c] * (dgamma[c] / pixels)
-    given = (_repeat(factor, times), mean_, _repeat(shift, times), _repeat(slope, times))
-    fork(_dx_part, tasks, (x, dy, dx, given[0], given[1], given[2], given[3], training, tasks))
+    shift_, slope_ = _repeat(shift, times), _repeat(slope, times)
+    fork(_dx_part, tasks, (x, dy, dx, factor_, mean_, beta_, shift_, slope_, training, all_open != 0, tasks))
 
 
 @part
-def _sums_part(task, x, dy, mean, scale, sums, tasks):
-    """Add up dy and dy·x̂ over this task's pixels."""
+def _sums_part(task, x, dy, mean, scale, factor, beta, all_open, sums, tasks):
+    """Add up dy and dy·x̂ over this task's pixels, of dy what a ReLU lets through."""
     width = mean.size
-    first, second = sums[2 * task * width : (2 * task + 1) * width], sums[(2 * task + 1) * width :]
+    first, second, zero = sums[2 * task * width :], sums[(2 * task + 1) * width :], x.dtype.type(0)
     fours = 0 if width == 0 else x.size // (4 * width)
     for four in range(fours * task // tasks, fours * (task + 1) // tasks):
         at = 4 * four * width
@@ -199,27 +224,41 @@ def _sums_part(task, x, dy, mean, scale, sums, tasks):
         g0, g1 = dy[at : at + width], dy[at + width : at + 2 * width]
         g2, g3 = dy[at + 2 * width : at + 3 * width], dy[at + 3 * width : at + 4 * width]
         for i in range(mean.size):
-            first[i] += (g0[i] + g1[i]) + (g2[i] + g3[i])
             d0, d1, d2, d3 = x0[i] - mean[i], x1[i] - mean[i], x2[i] - mean[i], x3[i] - mean[i]
-            second[i] += ((g0[i] * d0 + g1[i] * d1) + (g2[i] * d2 + g3[i] * d3)) * scale[i]
+            e0 = _through(g0[i], d0 * factor[i] + beta[i], zero, all_open)
+            e1 = _through(g1[i], d1 * factor[i] + beta[i], zero, all_open)
+            e2 = _through(g2[i], d2 * factor[i] + beta[i], zero, all_open)
+            e3 = _through(g3[i], d3 * factor[i] + beta[i], zero, all_open)
+            first[i] += (e0 + e1) + (e2 + e3)
+            second[i] += ((e0 * d0 + e1 * d1) + (e2 * d2 + e3 * d3)) * scale[i]
     if task == tasks - 1 and width:
         for at in range(4 * fours * width, x.size, width):
             x_, g_ = x[at : at + width], dy[at : at + width]
             for i in range(x_.size):
-                first[i] += g_[i]
-                second[i] += g_[i] * ((x_[i] - mean[i]) * scale[i])
+                d = x_[i] - mean[i]
+                e = _through(g_[i], d * factor[i] + beta[i], zero, all_open)
+                first[i] += e
+                second[i] += e * (d * scale[i])
 
 
 @part
-def _dx_part(task, x, dy, dx, factor, mean, shift, slope, training, tasks):
-    width = mean.size
+def _through(g, y, zero, all_open):
+    """Return g where the gate of y lets it through, else 0."""
+    return g if all_open | (y > 0) else zero
+
+
+@part
+def _dx_part(task, x, dy, dx, factor, mean, beta, shift, slope, training, all_open, tasks):
+    width, zero = mean.size, x.dtype.type(0)
     pieces = 0 if width == 0 else -(-x.size // width)
     for piece in range(pieces * task // tasks, pieces * (task + 1) // tasks):
         at, end = piece * width, (piece + 1) * width
         x_, g_, d_ = x[at:end], dy[at:end], dx[at:end]
         if training:
             for i in range(d_.size):
-                d_[i] = (g_[i] - shift[i] - (x_[i] - mean[i]) * slope[i]) * factor[i]
+                d = x_[i] - mean[i]
+                e = _through(g_[i], d * factor[i] + beta[i], zero, all_open)
+                d_[i] = (e - shift[i] - d * slope[i]) * factor[i]
         else:
             for i in range(d_.size):
-                d_[i] = g_[i] * factor[i]
+                d_[i] = _through(g_[i], (x_[i] - mean[i]) * factor[i] + beta[i], zero, all_open) * factor[i]

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from whygrad.initializers import constant, zeros
-from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name, image_shape
-from whygrad.ops.batch_norm2d import batch_norm2d
+from whygrad.layers.layer import Layer, LayerResult, OneInput, Parameter, by_name, image_shape
+from whygrad.layers.relu import ReLU
+from whygrad.ops.batch_norm2d import batch_norm2d, batch_norm2d_relu
 from whygrad.typing import Array, Params, Shape
 from whygrad.validation import number, whole
 
@@ -57,8 +58,13 @@ class BatchNorm2d(OneInput):
     def output_shape(self, *shapes: Shape) -> Shape:
         return image_shape("batch_norm2d", shapes[0], self.channels)
 
+    def joined(self, after: Layer) -> Layer | None:
+        if type(self) is BatchNorm2d and type(after) is ReLU:
+            return _Gated(self.channels, self.eps, self.momentum)
+        return None
+
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
-        (y, mean, var), pullback = batch_norm2d(
+        (y, mean, var), pullback = (batch_norm2d_relu if isinstance(self, _Gated) else batch_norm2d)(
             x,
             own["weight"],
             own["bias"],
@@ -70,3 +76,7 @@ class BatchNorm2d(OneInput):
         )
         changed = {"running_mean": mean, "running_var": var} if training else {}
         return y, by_name(pullback, "weight", "bias"), changed
+
+
+class _Gated(BatchNorm2d):
+    """Batch normalisation and the ReLU after it, in one call."""

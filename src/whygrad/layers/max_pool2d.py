@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whygrad.layers.layer import Unary, image_shape
-from whygrad.ops.max_pool2d import max_pool2d
+from whygrad.ops.max_pool2d import max_pool2d, max_pool2d_relu
 from whygrad.ops.windows import four_sides, geometry
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import flag, pair
@@ -54,7 +54,7 @@ class MaxPool2d(Unary):
         return (channels, *where.output)
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:
-        return max_pool2d(
+        return (max_pool2d_relu if isinstance(self, Gated) else max_pool2d)(
             x,
             kernel_size=self.kernel_size,
             stride=self.stride,
@@ -62,3 +62,7 @@ class MaxPool2d(Unary):
             dilation=self.dilation,
             ceil_mode=self.ceil_mode,
         )
+
+
+class Gated(MaxPool2d):
+    """A ReLU and the max-pooling after it, the other way round."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from whygrad.layers.layer import Unary
+from whygrad.layers.layer import Layer, Unary
+from whygrad.layers.max_pool2d import Gated, MaxPool2d
 from whygrad.ops.relu import relu
 from whygrad.typing import Array, Pullback
 
@@ -17,6 +18,11 @@ class ReLU(Unary):
         >>> ReLU().output_shape((3, 4, 4))
         (3, 4, 4)
     """
+
+    def joined(self, after: Layer) -> Layer | None:
+        if type(self) is ReLU and type(after) is MaxPool2d:
+            return Gated(*astuple(after))
+        return None
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:
         return relu(x)

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import OptionError, ShapeError, inside
-from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back
+from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, of_one
 from whygrad.layers.parts import Parts
-from whygrad.ops.add import add
-from whygrad.typing import Array, Params, Pullback, Shape
+from whygrad.layers.relu import ReLU
+from whygrad.ops.add import add, add_relu
+from whygrad.typing import Array, Params, Shape
+from whygrad.validation import cotangent
 
 BODY, SHORTCUT, ACTIVATION = "body", "downsample", "activation"
 
@@ -19,8 +22,10 @@ BODY, SHORTCUT, ACTIVATION = "body", "downsample", "activation"
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    pullbacks: list[tuple[LayerPullback, LayerPullback | None, Pullback, LayerPullback | None]]
+    pullbacks: list[tuple[LayerPullback, LayerPullback | None, LayerPullback | None]]  #: body, shortcut, activation
     parts: Parts
+    shape: Shape  #: of the sum
+    dtype: np.dtype[Any]
 
 
 class Residual(Layer):
@@ -52,6 +57,7 @@ class Residual(Layer):
         if clash:
             expected = f"a body without layers named {SHORTCUT} or {ACTIVATION}"
             raise OptionError("Residual", expected, clash[0], "rename the layer of the body")
+        self._gated = type(activation) is ReLU  #: whether the sum and its activation can be one call
 
     def parameters(self) -> dict[str, Parameter]:
         return self._parts.parameters
@@ -82,14 +88,14 @@ class Residual(Layer):
 
         y, body = run(BODY, *inputs)
         side, shortcut = run(SHORTCUT, *inputs)
-        total, split = add(y, side)
-        z, activation = run(ACTIVATION, total)
+        if self._gated and engines.current_engine() == "compiled":
+            z, gate = add_relu(y, side)
+            activation: LayerPullback | None = of_one(gate)
+        else:
+            z, activation = run(ACTIVATION, add(y, side)[0])
         assert body is not None
-        return (
-            z,
-            partial(residual_backward, Saved([(body, shortcut, split, activation)], self._parts)),
-            changed,
-        )
+        saved = Saved([(body, shortcut, activation)], self._parts, y.shape, y.dtype)
+        return z, partial(residual_backward, saved), changed
 
     def rows(self, name: str, *shapes: Shape | None) -> list[Row]:
         shape = shapes[0] if shapes else None
@@ -111,8 +117,11 @@ class Residual(Layer):
 def residual_backward(
     saved: Saved, dy: Array, *, release: bool = False, input_gradient: bool = True
 ) -> tuple[Array | None, dict[str, Array]]:
-    """Carry dy back along both ways and add up where they parted: dx = dx(body) + dx(shortcut)."""
-    ((body, shortcut, split, activation),) = going_back(saved.pullbacks, 1, release=release)
+    """Carry dy back along both ways and add up where they parted: dx = dx(body) + dx(shortcut).
+
+    Both ways get one and the same array, since pullbacks write to nothing.
+    """
+    ((body, shortcut, activation),) = going_back(saved.pullbacks, 1, release=release)
     gradients: dict[str, Array] = {}
 
     def back(name: str, pullback: LayerPullback | None, given: Array, **options: bool) -> Any:
@@ -123,9 +132,9 @@ def residual_backward(
         gradients.update(saved.parts.scoped(name, own))
         return dx
 
-    main, side = split(back(ACTIVATION, activation, dy))
+    dy = cotangent("add", back(ACTIVATION, activation, dy), saved.shape, saved.dtype)
     if not input_gradient:
-        back(BODY, body, main, input_gradient=False)
-        back(SHORTCUT, shortcut, side, input_gradient=False)
+        back(BODY, body, dy, input_gradient=False)
+        back(SHORTCUT, shortcut, dy, input_gradient=False)
         return None, gradients
-    return add(back(BODY, body, main), back(SHORTCUT, shortcut, side))[0], gradients
+    return add(back(BODY, body, dy), back(SHORTCUT, shortcut, dy))[0], gradients

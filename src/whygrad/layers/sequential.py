@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import OptionError, ShapeError, WhygradError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, prefixed
 from whygrad.layers.parts import Parts, table
@@ -19,6 +21,7 @@ class Saved(NamedTuple):
     pullbacks: list[tuple[str, LayerPullback]]  #: by name of the layer, first to last
     length: int
     first: str | None  #: the first layer with parameters
+    partners: Mapping[str, str]  #: the name of the second of two joined layers, which dy meets first
 
 
 class Sequential(Layer):
@@ -60,6 +63,7 @@ class Sequential(Layer):
             )
         self._parts = Parts("Sequential", {str(i): layer for i, layer in enumerate(layers)} | named)
         self._first = next((name for name, layer in self._parts.layers.items() if layer.parameters()), None)
+        self._runs, self._partners = joined(self._parts.layers)
         self.input_shape = input_shape
 
     @property
@@ -86,19 +90,29 @@ class Sequential(Layer):
         self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
     ) -> LayerResult:
         self._check_inputs(len(inputs))
+        compiled = engines.current_engine() == "compiled"
+        runs, partners = (self._runs, self._partners) if compiled else (self._parts.layers, {})
         pullbacks, changed, name = [], {}, ""
         try:
-            for name, layer in self._parts.layers.items():
+            for name, layer in runs.items():
                 y, pullback, now = layer(self._parts.own(params, name), *inputs, training=training, rng=rng)
                 inputs = (y,)
                 pullbacks.append((name, pullback))
                 if now:
                     changed.update(prefixed(name, now))
         except WhygradError as error:
+            if name in partners:
+                self._explain((name, partners[name]), params, inputs, training)
             error.path.insert(0, name)
             raise
-        saved = Saved(pullbacks, len(pullbacks), self._first)
+        saved = Saved(pullbacks, len(pullbacks), self._first, partners)
         return inputs[0], partial(sequential_backward, saved), changed
+
+    def _explain(self, names: Iterable[str], params: Params, inputs: tuple[Any, ...], training: bool) -> None:
+        """Call joined layers one by one, so that the one at fault says so under its own name."""
+        for name in names:
+            with inside(name):
+                inputs = (self._parts.layers[name](self._parts.own(params, name), *inputs, training=training)[0],)
 
     def rows(self, name: str, *shapes: Shape | None) -> list[Row]:
         rows: list[Row] = []
@@ -115,6 +129,30 @@ class Sequential(Layer):
     def __str__(self) -> str:
         """Return the model's table: layers, output shapes and parameter counts."""
         return table(self.rows("", self.input_shape))
+
+
+def joined(layers: Mapping[str, Layer]) -> tuple[dict[str, Layer], dict[str, str]]:
+    """Join what can be joined of a chain, from its beginning on, a ReLU rather with what stands before it.
+
+    Returns:
+        The calls to be made, each under the name of its (first) layer, and the names of second layers by those of
+        the first.
+
+    Example:
+        >>> from whygrad.layers import Conv2d, MaxPool2d, ReLU
+        >>> joined({"conv1": Conv2d(1, 4, 3), "relu1": ReLU(), "pool1": MaxPool2d(2)})[1]
+        {'relu1': 'pool1'}
+    """
+    runs: dict[str, Layer] = {}
+    partners: dict[str, str] = {}
+    free = ""  # the last call's name, if it is of one layer
+    for name, layer in layers.items():
+        both = runs[free].joined(layer) if free else None
+        if both is None:
+            runs[name], free = layer, name
+        else:
+            runs[free], partners[free], free = both, name, ""
+    return runs, partners
 
 
 def sequential_backward(
@@ -137,6 +175,6 @@ def sequential_backward(
             if own:
                 gradients.update(prefixed(name, own))
     except WhygradError as error:
-        error.path.insert(0, name)
+        error.path.insert(0, saved.partners.get(name, name))
         raise
     return dy if input_gradient else None, gradients

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad import engines
+from whygrad.ops.relu import Saved as Gate
+from whygrad.ops.relu import relu, relu_backward
 from whygrad.typing import Array, Pullback, Shape
 from whygrad.validation import cotangent, floats, shape
 
@@ -44,11 +46,30 @@ def add(a: Array, b: Array) -> tuple[Array, Pullback]:
 
     Source: K. He et al., "Deep residual learning for image recognition" (2015), equation 1.
     """
-    a, b = floats("add", a=a, b=b)
-    shape("add", "b", b, a.shape, "make both branches end in one shape, for instance with a 1x1 convolution")
+    a, b = _alike(a, b)
     twin = engines.twin("add")
     y = twin.forward(a, b) if twin else a + b
     return y, partial(add_backward, Saved(a.shape, a.dtype))
+
+
+def add_relu(a: Array, b: Array) -> tuple[Array, Pullback]:
+    """Return relu(a + b) without keeping the sum, and the pullback dy → the gradient of the sum.
+
+    The bits are those of ``add`` and then ``relu``. Where both branches begin, the gradient is the same for them.
+    """
+    a, b = _alike(a, b)
+    twin = engines.twin("add")
+    if not twin:
+        return relu(a + b)
+    y = twin.forward(a, b, 0.0)
+    return y, partial(relu_backward, Gate(y))
+
+
+def _alike(a: Array, b: Array) -> list[Array]:
+    """Return a and b, refusing what cannot be added."""
+    a, b = floats("add", a=a, b=b)
+    shape("add", "b", b, a.shape, "make both branches end in one shape, for instance with a 1x1 convolution")
+    return [a, b]
 
 
 def add_backward(saved: Saved, dy: Array) -> tuple[Array, Array]:

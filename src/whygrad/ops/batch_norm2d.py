@@ -29,6 +29,7 @@ class Saved(NamedTuple):
     scale: Array  #: 1/√(variance + eps), (C,)
     gamma: Array
     training: bool
+    beta: Array | None = None  #: given where a ReLU followed, which lets dy through where γ·x̂ + β > 0
 
 
 def batch_norm2d(
@@ -82,6 +83,37 @@ def batch_norm2d(
 
     Source: S. Ioffe and C. Szegedy, "Batch normalization" (2015), algorithms 1 and 2.
     """
+    return _checked(x, gamma, beta, running_mean, running_var, training, momentum, eps, gated=False)
+
+
+def batch_norm2d_relu(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_var: Array,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[BatchNorm, Pullback]:
+    """Normalise as ``batch_norm2d`` and cut off as ``relu``, to the same bits, without a pass for the second."""
+    return _checked(x, gamma, beta, running_mean, running_var, training, momentum, eps, gated=True)
+
+
+def _checked(
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    running_mean: Array,
+    running_var: Array,
+    training: bool,
+    momentum: float,
+    eps: float,
+    *,
+    gated: bool,
+) -> tuple[BatchNorm, Pullback]:
+    """Refuse what cannot be normalised, and normalise the rest, with a ReLU after it if it is ``gated``."""
     op = "batch_norm2d"
     x, gamma, beta, running_mean, running_var = floats(
         op, x=x, gamma=gamma, beta=beta, running_mean=running_mean, running_var=running_var
@@ -105,10 +137,10 @@ def batch_norm2d(
     training = training and x.size > 0
     twin = engines.twin(op)
     computed = (twin.forward if twin else _normalise)(
-        x, gamma, beta, running_mean, running_var, training, momentum, eps
+        x, gamma, beta, running_mean, running_var, training, momentum, eps, 0.0 if gated else -np.inf
     )
     y, mean, scale, running_mean, running_var = computed
-    saved = Saved(x, mean, scale, gamma, training)
+    saved = Saved(x, mean, scale, gamma, training, beta if gated else None)
     return BatchNorm(y, running_mean, running_var), partial(batch_norm2d_backward, saved)
 
 
@@ -121,6 +153,7 @@ def _normalise(
     training: bool,
     momentum: float,
     eps: float,
+    floor: float,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return y, what it was made with: mean and 1/√(variance + eps), and the running statistics after it."""
     mean, var = running_mean, running_var
@@ -132,13 +165,18 @@ def _normalise(
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var = (1 - momentum) * running_var + momentum * var * (entries / (entries - 1))
     scale = 1 / np.sqrt(var + eps)
-    y = gamma[:, None, None] * _normalised(x, mean, scale) + beta[:, None, None]
+    y = np.maximum(_affine(_normalised(x, mean, scale), gamma, beta), floor)
     return y, mean.copy(), scale, running_mean.copy(), running_var.copy()
 
 
 def _normalised(x: Array, mean: Array, scale: Array) -> Array:
     """Return x̂."""
     return (x - mean[:, None, None]) * scale[:, None, None]
+
+
+def _affine(normalised: Array, gamma: Array, beta: Array) -> Array:
+    """Return γ·x̂ + β."""
+    return gamma[:, None, None] * normalised + beta[:, None, None]
 
 
 def batch_norm2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]:
@@ -148,14 +186,17 @@ def batch_norm2d_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array]
         dx        = γ/√(v + eps) · (dy − dbeta/M − x̂·dgamma/M)          in training
         dx        = γ/√(v + eps) · dy                                   in evaluation
 
-    The second term is what flows through the mean, the third what flows through the variance.
+    The second term is what flows through the mean, the third what flows through the variance. Where a ReLU
+    followed, dy is first cut to what its gate lets through.
     """
-    x, mean, scale, gamma, training = saved
-    dy = cotangent("batch_norm2d", dy, x.shape, x.dtype)
+    x, mean, scale, gamma, training, beta = saved
+    dy = cotangent("batch_norm2d" if beta is None else "relu", dy, x.shape, x.dtype)
     twin = engines.twin("batch_norm2d")
     if twin:
         return twin.backward(*saved, dy)
     normalised = _normalised(x, mean, scale)
+    if beta is not None:
+        dy = np.where(_affine(normalised, gamma, beta) > 0, dy, dy.dtype.type(0))
     dbeta = dy.sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
     dgamma = (dy * normalised).sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
     dx = dy

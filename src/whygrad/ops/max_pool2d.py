@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad import engines
+from whygrad.ops.relu import relu
 from whygrad.ops.windows import (
     Geometry,
     check_windows_see_image,
@@ -19,7 +20,7 @@ from whygrad.ops.windows import (
     remembered,
     windows,
 )
-from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
+from whygrad.typing import Array, IntArray, Pair, Pullback, Shape, Sides
 from whygrad.validation import cotangent, floats, rank
 
 
@@ -90,6 +91,31 @@ def max_pool2d(
     twin = engines.twin("max_pool2d")
     y, winner = twin.forward(x, where, index) if twin else _maxima(x, where, index)
     return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
+
+
+def max_pool2d_relu(x: Array, **options: Any) -> tuple[Array, Pullback]:
+    """Return what ``relu`` and then ``max_pool2d`` make of x, to the same bits, by pooling first.
+
+    A maximum cut off at 0 is the maximum of what was cut off at 0, and a ReLU after the pooling has fewer numbers
+    to look at. Where all entries of a window are cut off, another of them may win, to which no gradient flows.
+    """
+    pooled, pool = max_pool2d(x, **options)
+    y, gate = relu(pooled)
+    return y, partial(_gated_backward, GatedSaved(pool, gate, y.shape, y.dtype))
+
+
+class GatedSaved(NamedTuple):
+    """What the backward pass of max-pooling with a ReLU needs."""
+
+    pool: Pullback
+    gate: Pullback
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+def _gated_backward(saved: GatedSaved, dy: Array) -> Array:
+    dx: Array = saved.pool(saved.gate(cotangent("max_pool2d", dy, saved.shape, saved.dtype)))
+    return dx
 
 
 @remembered
