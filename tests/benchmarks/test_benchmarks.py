@@ -179,7 +179,7 @@ with machine.using(1, torch=True):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["layers"], ["inference"], ["start"], ["memory"], ["accuracy"]], ids=str
+    "command", [[], ["train"], ["layers"], ["inference"], ["check"], ["start"], ["memory"], ["accuracy"]], ids=str
 )
 def test_there_is_help(command):
     assert run_here([*command, "--help"])[0] == 0

@@ -222,9 +222,9 @@ class Backward:
     def _gradient_arguments(self, taken: list[str]) -> list[str] | None:
         """Return the order of the arguments of a gradient function; None if it takes a cotangent."""
         names = list(self.function.names)
-        if self.function.mapping and len(taken) == 1:
+        upstream = bool(taken) and not set(taken) <= set(names) and _takes_cotangent(taken, names)
+        if self.function.mapping and len(taken) == 1 and not upstream:
             return ["mapping"] if self.scalar else None
-        upstream = len(taken) == 1 and taken[0].lower() in _COTANGENTS and taken != names
         alone = len(taken) == 1 and not self.scalar and taken != names
         return names if len(taken) == len(names) and not upstream and not alone else None
 
@@ -233,6 +233,8 @@ class Backward:
         names = list(self.function.names)
         if len(taken) <= 1:
             return ["dy"][: len(taken)]
+        if self.function.mapping and len(taken) == 2:
+            return ["mapping", "dy"] if taken[1].lower() in _COTANGENTS else ["dy", "mapping"]
         if len(taken) == len(names) + 1:
             return _with_inputs(taken, names)
         listed = ", ".join(names)
@@ -258,6 +260,11 @@ class Backward:
         values = {**arrays, "dy": dy, "cache": evaluated.second, "mapping": dict(arrays)}
         what = "the gradient" if not self.takes_cotangent else "the pullback"
         return by_name(called(what, source, *(values[name] for name in self.order)), self.function.names)
+
+
+def _takes_cotangent(taken: list[str], names: list[str]) -> bool:
+    """Return whether the first or the last argument is named like what comes from above, and like no input."""
+    return any(name.lower() in _COTANGENTS and name not in names for name in (taken[0], taken[-1]))
 
 
 def _with_cache(taken: list[str]) -> tuple[bool, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from whygrad.checking.functions import as_gradient, by_name, called, named_inputs
 from whygrad.checking.judging import place
-from whygrad.checking.noise import typical
+from whygrad.checking.noise import deviation, typical
 from whygrad.checking.patterns import Sampled, axis_names, findings
 from whygrad.checking.report import Entry, Report, Row, Verdict
 from whygrad.checking.steps import RATIO, Slopes, slopes
@@ -19,6 +19,8 @@ from whygrad.typing import Array
 
 #: The largest step, relative to the inputs, and how many there are.
 _STEP, _LEVELS = 2.0**-7, 3
+#: Spacings at which noise shows, that of few digits at the larger one.
+_SPACINGS = (2.0**-36, 2.0**-14)
 #: Differences up to this share of the largest entry pass for rounding errors.
 _TOLERANCE = 1e-6
 
@@ -82,17 +84,32 @@ def check_hessian_vector(
     centre = gradients(0.0)
     steps = [_STEP * RATIO**-level for level in range(_LEVELS)]
     pairs = [(gradients(step), gradients(-step)) for step in steps]
+    spaced = [[gradients(spacing * k) for k in range(1, 9)] for spacing in _SPACINGS]
+    noise = {n: max(_noise([point[n] for point in points]) for points in spaced) for n in at}
     claimed, turned = products(v), products(u)
     symmetric = sum(float(np.vdot(u[n], claimed[n]) - np.vdot(v[n], turned[n])) for n in at)
     size = sum(float(np.abs(u[n] * claimed[n]).sum() + np.abs(v[n] * turned[n]).sum()) for n in at)
-    rows = [_row(name, centre[name], [(a[name], b[name]) for a, b in pairs], steps, claimed[name]) for name in at]
+    rows = [
+        _row(name, centre[name], [(a[name], b[name]) for a, b in pairs], steps, claimed[name], noise[name])
+        for name in at
+    ]
     said = () if abs(symmetric) <= 1e-8 * size else (_NOT_SYMMETRIC,)
     name = subject or getattr(hessian_vector, "__name__", "hessian_vector")
     seconds = time.perf_counter() - began
-    return Report(subject=name, rows=tuple(rows), findings=said, evaluations=1 + 2 * _LEVELS, seconds=seconds)
+    return Report(
+        subject=name,
+        rows=tuple(rows),
+        findings=said,
+        evaluations=1 + 2 * _LEVELS + 8 * len(_SPACINGS),
+        seconds=seconds,
+    )
 
 
 _NOT_SYMMETRIC = "the products are not symmetric: u·(H·v) and v·(H·u) differ, as they do for no Hessian"
+
+
+def _noise(points: list[Array]) -> float:
+    return float(deviation(np.array([point.ravel() for point in points])).max(initial=0.0))
 
 
 def _float64(name: str, value: Any) -> Array:
@@ -111,12 +128,14 @@ def _arrays(what: str, result: Any, at: Mapping[str, Array]) -> dict[str, Array]
     return {name: as_gradient(array) for name, array in arrays.items()}
 
 
-def _row(name: str, centre: Array, pairs: list[tuple[Array, Array]], steps: list[float], claimed: Array) -> Row:
+def _row(
+    name: str, centre: Array, pairs: list[tuple[Array, Array]], steps: list[float], claimed: Array, noise: float
+) -> Row:
     """Return the verdict on the products for one input, all of whose entries are compared."""
     plus = np.array([(up - centre).ravel() for up, _ in pairs])
     minus = np.array([(down - centre).ravel() for _, down in pairs])
     h = np.broadcast_to(np.array(steps)[:, None], plus.shape)
-    noise = float(np.finfo(np.float64).eps * np.abs(centre).max(initial=0.0))
+    noise = max(noise, float(np.finfo(np.float64).eps * np.abs(centre).max(initial=0.0)))
     found = slopes(plus, minus, h, h, noise)
     scale = float(np.abs(found.value).max(initial=0.0)) or float(np.abs(claimed).max(initial=0.0)) or 1.0
     difference = np.abs(claimed.ravel() - found.value)

@@ -30,14 +30,25 @@ def measured_noise(problem: Problem, name: str) -> float:
     rises = _rises(problem, name)
     if not np.isfinite(rises).all():
         return floor
-    levels = []
-    differences = rises
+    return max(floor, float(deviation(rises)))
+
+
+def deviation(values: Array) -> Array:
+    """Return the standard deviation of the rounding errors of values at eight equally spaced points, (8, ...).
+
+    Example:
+        >>> smooth = np.linspace(0, 1e-6, 8) ** 2
+        >>> noise = 1e-10 * np.array([1, -1, 1, 1, -1, 1, -1, 1])
+        >>> bool(deviation(smooth) < 1e-25), bool(1e-11 < deviation(smooth + noise) < 1e-9)
+        (True, True)
+    """
+    levels, differences = [], values
     for k in range(1, _POINTS - 2):
-        differences = np.diff(differences)
+        differences = np.diff(differences, axis=0)
         if k >= 3:
             gamma = factorial(k) ** 2 / factorial(2 * k)
-            levels.append(float(np.sqrt(gamma * np.mean(differences**2))))
-    return max(floor, float(np.median(levels)))
+            levels.append(np.sqrt(gamma * np.mean(differences**2, axis=0)))
+    return np.median(levels, axis=0)
 
 
 def _rises(problem: Problem, name: str) -> Array:
@@ -46,7 +57,8 @@ def _rises(problem: Problem, name: str) -> Array:
     direction = np.random.default_rng(x.size).uniform(0.5, 1.0, x.shape) * np.where(x < 0, -1, 1)
     for spacing in _SPACINGS:
         steps = problem.size(name) * spacing * np.arange(1, _POINTS + 1)
-        rises = np.array(list(problem.rises(name, (x + step * direction for step in steps))))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rises = np.array(list(problem.rises(name, (x + step * direction for step in steps))))
         if len(np.unique(rises)) >= _DIFFERENT:
             break
     return rises

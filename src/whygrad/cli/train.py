@@ -56,7 +56,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
     ] = None,
-    check: Annotated[bool, typer.Option(help="Check a sample of the gradients first.")] = True,
+    check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
 ) -> None:
     """Train a network, by default a small one on the embedded handwritten digits.
