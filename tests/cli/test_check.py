@@ -133,7 +133,7 @@ def test_operations_and_losses_get_their_options(calls):
 @pytest.mark.parametrize(("name", "shape"), [("digits_cnn", (1, 8, 8)), ("lenet5", (1, 28, 28))])
 def test_models_get_images_and_are_moved_off_the_kinks(calls, name, shape):
     (_, params, x, labels), options = calls(name)["check_model"]
-    assert (x.shape, x.dtype, labels.shape) == ((4, *shape), "float64", (4,))
+    assert (x.shape, x.dtype, labels.shape) == ((2, *shape), "float64", (2,))
     assert all(array.dtype == "float64" for array in params.values())
     assert options == {"seed": 0, "full": False, "jitter": JITTER, "progress": None}
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from whygrad.checking import INPUT, JITTER, Report, check_model
 from whygrad.cli import console
-from whygrad.cli.compiling import compile_for
+from whygrad.cli.compiling import compile_for, rehearse_check
 from whygrad.data import DATASETS
 from whygrad.errors import GradientError, OptionError
 from whygrad.layers import count
@@ -137,8 +137,8 @@ def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
     evaluate(experiment.model, params, experiment.test.images, experiment.test.labels, loss=experiment.loss)
     if check:  # in float64, where only the network itself is compiled
         exact = {name: array.astype(np.float64) for name, array in params.items()}
-        y, pullback, _ = experiment.model(exact, data.images[:_SAMPLE].astype(np.float64), training=True, rng=rng)
-        pullback(experiment.loss(y, data.labels[:_SAMPLE])[1])
+        images, labels = data.images[:_SAMPLE].astype(np.float64), data.labels[:_SAMPLE]
+        rehearse_check(experiment.model, exact, images, labels, experiment.loss)
 
 
 def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
