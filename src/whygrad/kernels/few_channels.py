@@ -31,8 +31,8 @@ from whygrad.typing import Shape
 
 Six = tuple[int, int, int, int, int, int]
 
-#: Vector products saved for a pixel from which on it gains to add up afterwards.
-SAVED = 64
+#: Vector products saved for a pixel from which on it gains to add up afterwards, and is worth a kernel to compile.
+SAVED = 128
 
 
 def suits(w: Shape, dtype: np.dtype[Any], where: Six) -> bool:
