@@ -1,0 +1,169 @@
+"""Which mistake, or which two and a factor, reproduce a person's numbers.
+
+A hypothesis is accepted only if it gives their numbers, to rounding, at every probe at which they have any. Two causes
+that do so equally well are both told, and neither is called the cause.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from whygrad.diagnosis.catalogue import Mistake, Subject, compose, predict
+from whygrad.diagnosis.probes import Probe
+from whygrad.diagnosis.scaling import Factor, explain
+from whygrad.typing import Array
+
+#: How exactly float64 results have to agree, relative to the largest entry; float32 results, their own rounding.
+EXACT, SINGLE = 1e-7, 2e-4
+#: Seconds that the search for two mistakes may take for one output.
+PATIENCE = 2.0
+
+
+class Sample(NamedTuple):
+    """One probe and what the person's code gave there."""
+
+    probe: Probe
+    value: Array | None  #: None where the code failed
+    precision: float = EXACT
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """Mistakes and a factor that reproduce the numbers."""
+
+    mistakes: tuple[Mistake, ...]
+    factor: Factor
+    misfit: float  #: the largest difference, relative to the largest entry
+
+    @property
+    def cost(self) -> float:
+        """How much has to be assumed."""
+        return sum(10 + m.rank for m in self.mistakes) + 3 * self.factor.cost
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The causes it names, without those of the factor."""
+        return tuple(m.label for m in self.mistakes)
+
+
+class Search(NamedTuple):
+    """What a search found."""
+
+    accepted: list[Hypothesis]  #: the simplest first
+    rival: str | None  #: the mistake that comes closest among those refused
+    rival_misfit: float
+
+
+def same(a: Array, b: Array, precision: float = EXACT) -> bool:
+    """Whether two arrays agree in shape and, relative to the largest entry, in numbers."""
+    if a.shape != b.shape:
+        return False
+    if not a.size:
+        return True
+    if not np.isfinite(a).all():
+        return bool(np.array_equal(np.isfinite(a), np.isfinite(b)) and np.allclose(np.nan_to_num(a), np.nan_to_num(b)))
+    return bool(np.abs(a - b).max() <= precision * max(float(np.abs(b).max()), 1e-300))
+
+
+def search(subject: Subject, output: str, samples: Sequence[Sample], *, pairs: bool = True) -> Search:
+    """Return the hypotheses that reproduce an output at every probe, the simplest first.
+
+    Args:
+        subject: the operation.
+        output: "dx", "dw", ...
+        samples: at least one with a value.
+        pairs: whether two mistakes at once are tried.
+    """
+    known = [s for s in samples if s.value is not None]
+    order = sorted(known, key=lambda s: _telling(s, output), reverse=True)
+    mistakes = _fresh(subject.of(output))
+    accepted: list[Hypothesis] = []
+    rival, closest = None, np.inf
+    for candidate in ((), *((m,) for m in mistakes)):
+        found, misfit = _judged(candidate, output, order)
+        if found is not None:
+            accepted.append(found)
+        elif candidate and misfit < closest:
+            rival, closest = candidate[0].label, misfit
+    if not accepted and pairs:
+        accepted = _pairs(mistakes, output, order)
+    return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
+
+
+def _fresh(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    return list(dict.fromkeys(mistakes))
+
+
+def _telling(sample: Sample, output: str) -> tuple[bool, bool, int]:
+    """Order samples: those that are wrong and have several entries first, small ones before large ones."""
+    assert sample.value is not None
+    right = _right(sample.probe, output)
+    wrong = not same(sample.value, right, sample.precision)
+    return wrong, sample.value.size >= 8, -sample.probe.dy.size
+
+
+def _right(probe: Probe, output: str) -> Array:
+    return probe.y if output == "y" else probe.right[output]
+
+
+def _pairs(mistakes: Sequence[Mistake], output: str, order: Sequence[Sample]) -> list[Hypothesis]:
+    accepted: list[Hypothesis] = []
+    deadline = time.monotonic() + PATIENCE
+    for i, first in enumerate(mistakes):
+        for j, second in enumerate(mistakes):
+            ordered = first.joint == second.joint
+            if (j <= i and not ordered) or not compose(first, second):
+                continue
+            found, _ = _judged((first, second), output, order)
+            if found is not None and found.factor.named:
+                accepted.append(found)
+        if time.monotonic() > deadline:
+            break
+    return accepted
+
+
+def _judged(
+    candidate: tuple[Mistake, ...], output: str, order: Sequence[Sample]
+) -> tuple[Hypothesis | None, float]:
+    """Return the hypothesis if it fits at every probe, and how far it is from fitting at the first."""
+    ratios, sizes, worst = [], [], 0.0
+    for sample in order:
+        value = sample.value
+        assert value is not None
+        guess = predict(sample.probe, output, candidate)
+        if guess is None or guess.shape != value.shape:
+            return None, np.inf
+        ratio, misfit = _ratio(value, guess)
+        if misfit > sample.precision:
+            return None, misfit if sample is order[0] else np.inf
+        worst = max(worst, misfit)
+        if ratio is not None:
+            ratios.append(ratio)
+            sizes.append(sample.probe.sizes)
+    factor = explain(ratios, sizes) if ratios else explain([1.0], [{}])
+    if factor is None or (not candidate and factor.cost == 0):
+        return None, np.inf
+    return Hypothesis(candidate, factor, worst), worst
+
+
+def _ratio(value: Array, guess: Array) -> tuple[float | None, float]:
+    """Return the factor between two arrays and how far it is from explaining all entries; None for 0 = 0."""
+    if not value.size:
+        return None, 0.0
+    finite = np.isfinite(value)
+    if not np.array_equal(finite, np.isfinite(guess)):
+        return None, np.inf
+    v, g = value[finite], guess[finite]
+    largest, mine = float(np.abs(v).max(initial=0)), float(np.abs(g).max(initial=0))
+    if largest == 0 or mine == 0:
+        return None, 0.0 if largest == mine else np.inf
+    if largest < 1e-12 * mine or mine < 1e-12 * largest:
+        return None, np.inf
+    ratio = float((v / largest).ravel() @ (g / mine).ravel()) / float((g / mine).ravel() @ (g / mine).ravel())
+    ratio *= largest / mine
+    return ratio, float(np.abs(v - ratio * g).max()) / largest
