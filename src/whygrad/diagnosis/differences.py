@@ -10,6 +10,8 @@ from whygrad.typing import Array
 
 #: Steps relative to the entry's size; the error of the extrapolation is of order h⁴.
 STEP = 1e-3
+#: The other step, relative to the first, and how much two slopes may differ before it is taken.
+NEAR, KINK = 2e-5, 1e-4
 
 
 def differences(value: Callable[[Array], float], at: Array, step: float = STEP) -> Array:
@@ -23,14 +25,25 @@ def differences(value: Callable[[Array], float], at: Array, step: float = STEP) 
     """
     gradient = np.zeros_like(at, dtype=np.float64)
     for index in np.ndindex(at.shape):
-        h = step * max(1.0, abs(float(at[index])))
-        moved = []
-        for k in (1, -1, 2, -2):
-            x = np.array(at, dtype=np.float64)
-            x[index] += k * h
-            moved.append(value(x))
-        gradient[index] = (8 * (moved[0] - moved[1]) - (moved[2] - moved[3])) / (12 * h)
+        gradient[index] = _slope(value, at, index, step)
     return gradient
+
+
+def _slope(value: Callable[[Array], float], at: Array, index: tuple[int, ...], step: float) -> float:
+    """Return one entry's slope; where a kink lies within reach of the step, with one that does not reach it."""
+    h = step * max(1.0, abs(float(at[index])))
+
+    def moved(k: float) -> float:
+        x = np.array(at, dtype=np.float64)
+        x[index] += k * h
+        return value(x)
+
+    a, b, c, d = moved(1), moved(-1), moved(2), moved(-2)
+    slope = (8 * (a - b) - (c - d)) / (12 * h)
+    if abs((a - b) / (2 * h) - (c - d) / (4 * h)) <= KINK * max(abs(slope), abs(c - d) / (4 * h)):
+        return slope
+    near = NEAR
+    return (8 * (moved(near) - moved(-near)) - (moved(2 * near) - moved(-2 * near))) / (12 * near * h)
 
 
 def derivative(f: Callable[[Array], Array], x: Array, step: float = STEP) -> Array:

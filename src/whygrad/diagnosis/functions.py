@@ -141,8 +141,11 @@ def _diagnosed(
 ) -> Diagnosis:  # fmt: skip
     probes = subject.probes(subject, np.random.default_rng(seed), given)
     probes = _taken(probes, subject, backward, forward, given)
+    probes = _of_rank(probes, layout)
     code, notes = _laid_out(subject, backward, forward, probes, layout, weights, outputs)
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
+    outcomes, said = _one_rank(outcomes, code.outputs)
+    notes += said
     if subject.name == "dropout":
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
@@ -171,6 +174,28 @@ def _taken(
             plain = [p for p in kept if _is_usual(p, role, values)]
             kept = plain or kept
     return kept
+
+
+def _of_rank(probes: list[Probe], layout: str | None) -> list[Probe]:
+    """Return the probes of the rank that a declared layout has: "NC" rows, "NCHW" images."""
+    if layout is None:
+        return probes
+    return [p for p in probes if "x" not in p.inputs or p["x"].ndim == len(layout)] or probes
+
+
+def _one_rank(outcomes: list[Outcome], outputs: Sequence[str]) -> tuple[list[Outcome], list[str]]:
+    """Return the outcomes for rows or for images alone, where code is written for one of them."""
+    groups = {tag: [o for o in outcomes if tag in o.probe.tags] for tag in ("rows", "images")}
+    if not all(groups.values()):
+        return outcomes, []
+    fine = {tag: all(_fits(o.probe, o.result) == 1.0 for o in group) for tag, group in groups.items()}
+    runs = {tag: any(o.result.error is None for o in group) for tag, group in groups.items()}
+    for good in (fine, runs):
+        if good["rows"] != good["images"]:
+            chosen = "rows" if good["rows"] else "images"
+            other = "images (N, C, H, W)" if chosen == "rows" else "rows (N, C)"
+            return groups[chosen], [f"judged for {chosen}; for {other} it {'fails' if good is runs else 'is not right'}"]
+    return outcomes, []
 
 
 def _is_usual(p: Probe, role: str, values: tuple[Any, ...]) -> bool:
@@ -202,7 +227,8 @@ def _laid_out(
 ) -> tuple[Code, list[str]]:  # fmt: skip
     """Return the code with the layout that is declared, or else the first in which its results have shapes that fit."""
     if layout or weights:
-        chosen = Layout((layout or "NCHW").upper(), (weights or default_weights(subject)).upper())
+        images = (layout or "NCHW").upper()
+        chosen = Layout("NCHW" if images == "NC" else images, (weights or default_weights(subject)).upper())
         return _code(subject, backward, forward, chosen, outputs), []
     best: tuple[float, Code, Layout] | None = None
     for candidate in layouts(subject):
@@ -318,7 +344,7 @@ def conventions(subject: Subject, findings: list[Finding], outcomes: Sequence[Ou
     says = f"{{}} is {name} times the gradient of Σ dy·y, as all the others are: a convention of the loss (mean or sum); the learning rate means {name} of what it otherwise would"
     return [
         Finding(
-            output=f.output, verdict=Judgement.CONVENTION, cause=None, also=f.also, says=says.format(f"your {f.output}"),
+            output=f.output, verdict=Judgement.CONVENTION, cause=f.cause, also=f.also, says=says.format(f"your {f.output}"),
             evidence=f.evidence, where=f.where, lesson=f.lesson,
         )
         for f in findings

@@ -215,7 +215,7 @@ def _written(
     also = tuple(other for other in causes if other != label)
     fixes = [m.fix for m in best.mistakes if m.fix]
     if best.factor.cost:
-        fixes.append(f"{'multiply' if best.factor.sign_only else 'divide'} {output} by {best.factor.name}")
+        fixes.append(correction(output, best.factor))
     lessons = dict.fromkeys([m.why for m in best.mistakes if m.why] or [LESSONS.get(label, "")])
     misfit = any(s.value is not None and s.value.shape != right_of(s.probe, output).shape for s in known)
     return Finding(
@@ -229,6 +229,21 @@ def _written(
         fix=with_shapes("; ".join(fixes), known),
         lesson=" ".join(lessons),
     )
+
+
+def correction(output: str, factor: Factor) -> str:
+    """Return what takes a factor away again.
+
+    Example:
+        >>> correction("dw", Factor("1/N", (0.5,), True, 2)), correction("db", Factor("-1", (-1.0,), True, 1))
+        ('dw = N * dw', 'db = -db')
+    """
+    if factor.sign_only:
+        return f"{output} = -{output}"
+    sign, name = ("-" if factor.name.startswith("-") else ""), factor.name.removeprefix("-").replace("·", "*")
+    if name.startswith("1/"):
+        return f"{output} = {sign}{name[2:]} * {output}"
+    return f"{output} = {sign}{output} / {name if name.isalnum() or '(' in name else f'({name})'}"
 
 
 def sentence(output: str, hypothesis: Hypothesis) -> str:

@@ -50,12 +50,14 @@ class LayerCode(Code):
         self.calls += 1
         result = Result()
         values, before = self._values(probe)
-        made, result.error, result.refused, _ = guarded(lambda: self._instance(probe, values))
+        made, result.error, _, _ = guarded(lambda: self._instance(probe, values))
+        result.refused = result.error is not None  # it cannot be made at these sizes, which says nothing of its gradients
         if result.error is None:
             self._set(made, values, probe)
             given = {k: v for k, v in values.items() if k != "dy"}
+            forward = made.forward if hasattr(made, "forward") else made
             raw, result.error, result.refused, result.printed = guarded(
-                lambda: made.forward(*self._forward_arguments(made, given))
+                lambda: forward(*self._forward_arguments(forward, given))
             )
         if result.error is None:
             y = as_array(raw[0] if isinstance(raw, tuple) else raw)
@@ -69,9 +71,9 @@ class LayerCode(Code):
             self.made[probe.name] = _construct(self.layer, probe) if inspect.isclass(self.layer) else copy.deepcopy(self.layer)
         return self.made[probe.name]
 
-    def _forward_arguments(self, made: Any, given: dict[str, Any]) -> list[Any]:
-        required = [p for p in parameters(made.forward) if p.default is p.empty]
-        return [given["x"]] if len(required) <= 1 else arguments(made.forward, given, self.order) or [given["x"]]
+    def _forward_arguments(self, forward: Any, given: dict[str, Any]) -> list[Any]:
+        required = [p for p in parameters(forward) if p.default is p.empty]
+        return [given["x"]] if len(required) <= 1 else arguments(forward, given, self.order) or [given["x"]]
 
     def _set(self, made: Any, values: dict[str, Any], probe: Probe) -> None:
         """Give the layer the probe's parameters and options, under whatever name it keeps them."""

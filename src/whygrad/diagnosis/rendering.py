@@ -57,7 +57,7 @@ def conclusion(diagnosis: Diagnosis) -> str:
         if not listed:
             return "Healthy: the value is right."
         return f"Healthy: the gradient{'s' if ',' in listed else ''} {listed} {'are' if ',' in listed else 'is'} right."
-    wrong = ", ".join(finding.output for finding in diagnosis.findings if not finding.verdict.good)
+    wrong = ", ".join(finding.output for finding in diagnosis.findings if not finding.fine)
     if diagnosis.cause is None:
         return f"Wrong: {wrong}. The cause is not known." if wrong else "Nothing could be judged."
     return f"Wrong: {wrong}. The cause: {diagnosis.cause}."
@@ -113,7 +113,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[Text, int]]:
     for i, finding in enumerate(diagnosis.findings):
         colour = _COLOURS.get(finding.verdict, _WRONG)[0]
         line = Text(f"{finding.output:<{width}}  ").append(f"{MARKS.get(finding.verdict, '✗')} {finding.verdict}", colour)
-        if finding.cause and not finding.verdict.good:
+        if finding.cause:
             line.append(f"  {finding.cause}", "bold")
         yield line, 2
         said = list(details(finding))
@@ -139,7 +139,7 @@ def html(diagnosis: Diagnosis) -> str:
     for finding in diagnosis.findings:
         colour = _COLOURS.get(finding.verdict, _WRONG)[1]
         style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
-        cause = f" <b>{escape(finding.cause)}</b>" if finding.cause and not finding.verdict.good else ""
+        cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
         blocks.append(f'<div style="margin-top:6px">{escape(finding.output)} <span style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>')
         for title, sentence in details(finding):
             shown = f"<code>{escape(sentence)}</code>" if title == "fix" else escape(sentence)

@@ -39,6 +39,11 @@ class Finding:
     lesson: str = ""  #: why
     notes: tuple[str, ...] = ()  #: further sentences
 
+    @property
+    def fine(self) -> bool:
+        """Whether it is right, or differs in a way that needs no name."""
+        return self.verdict.good and self.cause is None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain values that JSON can hold."""
         return {
@@ -68,7 +73,7 @@ class Diagnosis:
     @property
     def healthy(self) -> bool:
         """Whether everything that was looked at is right."""
-        return bool(self.findings) and all(finding.verdict.good for finding in self.findings)
+        return bool(self.findings) and all(finding.fine for finding in self.findings)
 
     @property
     def cause(self) -> str | None:
@@ -77,18 +82,18 @@ class Diagnosis:
             return "no_bug"
         counts: dict[str, float] = {}
         for i, finding in enumerate(self.findings):
-            if finding.verdict.good or finding.cause is None:
+            if finding.cause is None:
                 continue
             counts[finding.cause] = counts.get(finding.cause, 0) + 1 + 0.1 / (i + 1)
             for label in finding.also:
                 counts[label] = counts.get(label, 0) + 0.4
-        named = [f.cause for f in self.findings if not f.verdict.good and f.cause is not None]
+        named = [f.cause for f in self.findings if f.cause is not None]
         return max(named, key=lambda label: counts[label], default=None)
 
     @property
     def also(self) -> tuple[str, ...]:
         """Further labels of what is wrong."""
-        labels = [label for f in self.findings if not f.verdict.good for label in (f.cause, *f.also) if label]
+        labels = [label for f in self.findings if not f.fine for label in (f.cause, *f.also) if label]
         return tuple(dict.fromkeys(label for label in labels if label != self.cause))
 
     def __iter__(self) -> Iterator[Finding]:

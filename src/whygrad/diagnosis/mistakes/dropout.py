@@ -71,8 +71,8 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 
 def sizes(p: Probe) -> dict[str, float]:
     """Return what a factor may be made of."""
-    return {"1−p": 1 - float(p.options["p"]), "p": float(p.options["p"]), "N": p["x"].shape[0]}
+    return {"(1−p)": 1 - float(p.options["p"]), "p": float(p.options["p"]), "N": p["x"].shape[0]}
 
 
 SUBJECT = Subject("dropout", ("x",), {"dx": dx}, value, probes, MISTAKES, sizes, {"p": 0.5}, lines={"dx": LINE},
-                  factor_labels={name: "dropout_scale_wrong" for name in ("1−p", "1/1−p", "(1−p)²", "1/(1−p)²", "p", "1/p")})  # fmt: skip
+                  factor_labels={name: "dropout_scale_wrong" for name in ("(1−p)", "1/(1−p)", "((1−p))²", "1/((1−p))²", "p", "1/p")})  # fmt: skip
