@@ -174,6 +174,11 @@ class Chain:
             probe = probes[k].changed(deltas[delta_of].reshape(probes[delta_of].y.shape))
             if probe.dy.shape != probes[k].y.shape:
                 raise Impossible
+            if role[0] == "dot":
+                if probes[x_of].y.shape != probe.dy.shape:
+                    raise Impossible
+                found[stage.params["w"]] = np.full_like(params[stage.params["w"]], (probe.dy * probes[x_of].y).sum())
+                continue
             other = {"y": probes[x_of].y, "x": probes[x_of]["x"]}[role[0]]
             if other.shape != probe["x"].shape:
                 raise Impossible

@@ -154,7 +154,7 @@ def _diagnosed(
         findings = [again]
     elif backward is not None:
         findings = [judge(subject, output, outcomes, source) for output in code.outputs]
-        findings = _states(conventions(subject, findings, outcomes), code, outcomes)
+        findings = _states(excused(conventions(subject, findings, outcomes)), code, outcomes)
     if any(o.result.y is not None for o in outcomes) or backward is None:
         findings = with_forward(subject, findings, code, outcomes, source)
         if subject.name == "dropout":
@@ -348,6 +348,18 @@ def conventions(subject: Subject, findings: list[Finding], outcomes: Sequence[Ou
             evidence=f.evidence, where=f.where, lesson=f.lesson,
         )
         for f in findings
+    ]  # fmt: skip
+
+
+def excused(findings: list[Finding]) -> list[Finding]:
+    """Return the findings; code that fails somewhere because of one gradient says nothing against the others.
+
+    Nor does an output that is not explained, if it is right at the sizes for which another one was judged.
+    """
+    if not any(f.cause is not None and f.verdict is not Judgement.ERROR for f in findings):
+        return findings
+    return [
+        Finding(output=f.output, verdict=Judgement.RIGHT, notes=("where the code runs",)) if f.verdict is Judgement.ERROR else f for f in findings
     ]  # fmt: skip
 
 

@@ -13,7 +13,8 @@ WORDS = {
     "kernel_rotated_in_scatter_form": r"\+=(?=[\s\S]*(rot90|flip|::\s*-1))|(rot90|flip|::\s*-1)(?=[\s\S]*\+=)",
     "dx_all_zero_write_to_copy": r"\.flatten\(\)|add\.at|\.copy\(\)|ravel\(",
     "softmax_jacobian_collapsed": r"sum|diag|outer|eye",
-    "layer_not_trained": r"\bpass\b",
+    "relu_mask_wrong_tensor": r"[<>]",
+    "activation_derivative_formula_wrong": r"exp\(",
 }
 
 

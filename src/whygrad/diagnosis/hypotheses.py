@@ -21,7 +21,7 @@ from whygrad.typing import Array
 #: How exactly float64 results have to agree, relative to the largest entry; float32 results, their own rounding.
 EXACT, SINGLE = 1e-7, 2e-4
 #: Seconds that the search for two mistakes may take for one output.
-PATIENCE = 2.0
+PATIENCE = 1.2
 
 
 class Sample(NamedTuple):
@@ -70,7 +70,9 @@ def same(a: Array, b: Array, precision: float = EXACT) -> bool:
     return bool(np.abs(a - b).max() <= precision * max(float(np.abs(b).max()), 1e-300))
 
 
-def search(subject: Subject, output: str, samples: Sequence[Sample], *, pairs: bool = True) -> Search:
+def search(
+    subject: Subject, output: str, samples: Sequence[Sample], *, pairs: bool = True, patience: float = PATIENCE
+) -> Search:
     """Return the hypotheses that reproduce an output at every probe, the simplest first.
 
     Args:
@@ -78,6 +80,7 @@ def search(subject: Subject, output: str, samples: Sequence[Sample], *, pairs: b
         output: "dx", "dw", ...
         samples: at least one with a value.
         pairs: whether two mistakes at once are tried.
+        patience: seconds that those may take.
     """
     known = [s for s in samples if s.value is not None]
     order = sorted(known, key=lambda s: _telling(s, output), reverse=True)
@@ -91,7 +94,7 @@ def search(subject: Subject, output: str, samples: Sequence[Sample], *, pairs: b
         elif candidate and misfit < closest:
             rival, closest = candidate[0].label, misfit
     if not accepted and pairs:
-        accepted = _pairs(mistakes, output, order)
+        accepted = _pairs(mistakes, output, order, patience)
     return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
 
 
@@ -111,9 +114,11 @@ def _right(probe: Probe, output: str) -> Array:
     return probe.y if output == "y" else probe.right[output]
 
 
-def _pairs(mistakes: Sequence[Mistake], output: str, order: Sequence[Sample]) -> list[Hypothesis]:
+def _pairs(
+    mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
+) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     for i, first in enumerate(mistakes):
         for j, second in enumerate(mistakes):
             ordered = first.joint == second.joint
@@ -136,9 +141,9 @@ def _judged(
         value = sample.value
         assert value is not None
         guess = predict(sample.probe, output, candidate)
-        if guess is None or guess.shape != value.shape:
+        if guess is None or guess.size != value.size or (guess.shape != value.shape and value.shape == _right(sample.probe, output).shape):
             return None, np.inf
-        ratio, misfit = _ratio(value, guess)
+        ratio, misfit = _ratio(value.ravel(), guess.ravel(), _size(sample, output))
         if misfit > sample.precision:
             return None, misfit if sample is order[0] else np.inf
         worst = max(worst, misfit)
@@ -151,7 +156,14 @@ def _judged(
     return Hypothesis(candidate, factor, worst), worst
 
 
-def _ratio(value: Array, guess: Array) -> tuple[float | None, float]:
+def _size(sample: Sample, output: str) -> float:
+    """Return how large right numbers are, beside which rounding is nothing."""
+    truth = _right(sample.probe, output)
+    finite = np.abs(truth[np.isfinite(truth)]) if truth.ndim else np.abs(truth)
+    return float(finite.max(initial=0))
+
+
+def _ratio(value: Array, guess: Array, size: float) -> tuple[float | None, float]:
     """Return the factor between two arrays and how far it is from explaining all entries; None for 0 = 0."""
     if not value.size:
         return None, 0.0
@@ -160,6 +172,8 @@ def _ratio(value: Array, guess: Array) -> tuple[float | None, float]:
         return None, np.inf
     v, g = value[finite], guess[finite]
     largest, mine = float(np.abs(v).max(initial=0)), float(np.abs(g).max(initial=0))
+    if mine == 0 and largest < 1e-12 * size:  # 0 but for rounding
+        return None, 0.0
     if largest == 0 or mine == 0:
         return None, 0.0 if largest == mine else np.inf
     if largest < 1e-12 * mine or mine < 1e-12 * largest:

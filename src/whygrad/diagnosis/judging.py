@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from whygrad.diagnosis.adapting import Result
-from whygrad.diagnosis.catalogue import Mistake, Subject
+from whygrad.diagnosis.catalogue import Mistake, Subject, predict
+from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
 from whygrad.diagnosis.lessons import LESSONS
@@ -20,6 +23,8 @@ from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
+#: Entries that have to be wrong where not all sizes are judged, and seconds that this may take for one output.
+ENOUGH, PATIENCE = 12, 1.5
 #: What a lone factor is called, unless the operation knows better.
 FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
 
@@ -48,11 +53,46 @@ def judge(subject: Subject, output: str, outcomes: Sequence[Outcome], source: st
     failed = [o for o in outcomes if o.result.error is not None and not o.result.refused]
     if not wrong:
         return _right(subject, output, outcomes, failed)
-    found = search(subject, output, known)
-    where = places(samples, output)
+    found, domain = explained(subject, output, known)
+    where = places([s for s in samples if not domain.name or s.probe.name in domain.probes], output)
+    if domain.name:
+        where = f"judged for {domain.name}, since beyond it the results do not fit together{': ' if where else ''}{where}"
+        known = [s for s in known if s.probe.name in domain.probes]
     if found.accepted:
         return _explained(subject, output, found, known, where, source)
     return _unexplained(subject, output, wrong, known, where, found)
+
+
+def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[Search, Domain]:
+    """Return what explains an output, and for which sizes: all of them, or those that the code may be meant for.
+
+    A mistake, then two, that explain every number are believed first. Fewer sizes are tried only after that, and there
+    a mistake has to do without a factor that nothing explains.
+    """
+    whole = Domain("", frozenset(s.probe.name for s in known))
+    first = search(subject, output, known, pairs=False)
+    if first.accepted:
+        return first, whole
+    shaped = all(s.value is None or s.value.shape == right_of(s.probe, output).shape for s in known)
+    if shaped:
+        both = search(subject, output, known)
+        if both.accepted:
+            return both, whole
+    began = time.monotonic()
+    kinds = domains([s.probe for s in known])[1:]
+    for pairs in (False, True):
+        for domain in kinds[: 8 if pairs else None]:
+            inside = [s for s in known if s.probe.name in domain.probes]
+            wrong = [s for s in inside if not right(s, output)]
+            if len(wrong) < 2 or sum(s.value.size for s in wrong if s.value is not None) < ENOUGH:
+                continue
+            found = search(subject, output, inside, pairs=pairs, patience=0.3)
+            named = [h for h in found.accepted if h.factor.named and h.mistakes]
+            if named:
+                return found._replace(accepted=named), domain
+            if time.monotonic() - began > PATIENCE:
+                return first, whole
+    return first, whole
 
 
 def sample_of(outcome: Outcome, output: str) -> Sample:
@@ -162,6 +202,7 @@ def _explained(
     subject: Subject, output: str, found: Search, known: Sequence[Sample], where: str, source: str
 ) -> Finding:
     """Return the finding for the simplest hypothesis, or for several that nothing tells apart."""
+    found = found._replace(accepted=[ordered(output, h, known) for h in found.accepted])
     best = found.accepted[0]
     equals = [h for h in found.accepted if h.cost <= best.cost]
     labels = {label for h in equals for label in _causes(subject, h)[:1]}
@@ -179,6 +220,18 @@ def _explained(
     label = _causes(subject, best)[0]
     chosen = preferred({label, *_also(subject, best)}, source)
     return _written(subject, output, best, found, known, where, chosen or label)
+
+
+def ordered(output: str, hypothesis: Hypothesis, known: Sequence[Sample]) -> Hypothesis:
+    """Return the hypothesis with the mistake first that spoils more of the probes on its own."""
+    if len(hypothesis.mistakes) < 2:
+        return hypothesis
+
+    def spoiled(m: Mistake) -> int:
+        guesses = [(predict(s.probe, output, (m,)), right_of(s.probe, output)) for s in known]
+        return sum(guess is None or not same(guess, truth) for guess, truth in guesses)
+
+    return replace(hypothesis, mistakes=tuple(sorted(hypothesis.mistakes, key=spoiled, reverse=True)))
 
 
 def _causes(subject: Subject, hypothesis: Hypothesis) -> tuple[str, ...]:

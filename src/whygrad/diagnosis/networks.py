@@ -292,6 +292,8 @@ def _mixed(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
                                      "use this layer's own delta", also="missing_activation_derivative" if abs(j - k) == 1 else ""))  # fmt: skip
         if "w" in stage.params:
             touched = (ALL, stage.params["w"])
+            found.append(mistake("output_used_instead_of_input", touched, f"mixed {k}w", (k, ("dot", "w"), j, k), f"is the dot product of its delta with the output of {_place(chain, j)}: one number in all entries",
+                                 "dw = np.outer(input, delta)", also="dot_in_place_of_outer", rank=1))  # fmt: skip
             for what in ("x", "y"):
                 if (j, what) not in ((k, "x"), (k - 1, "y")):
                     label = "output_used_instead_of_input" if j >= k else "wrong_layer_gradient"

@@ -38,7 +38,7 @@ def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) 
                 also="dx_not_propagated"),
         wrong_tensor(local(lambda p: slope(f(p["x"]))), "takes f′ at the output f(x), not at the input x"),
         wrong_tensor(local(lambda p: slope(p.dy)), "takes f′ at dy, not at x", also="relu_mask_wrong_tensor"),
-        wrong_tensor(local(lambda p: f(p["x"])), "multiplies by f(x) in place of f′(x)",
+        wrong_tensor(local(lambda p: f(p["x"])), "multiplies by f(x) itself in place of f′(x)",
                      also="missing_activation_derivative activation_derivative_formula_wrong"),
         wrong_tensor(local(lambda p: p["x"]), "multiplies by x in place of f′(x)", also="missing_activation_derivative", rank=1),
         wrong_tensor(lambda p: slope(p.dy), "is f′(dy): neither x nor the product with dy is there", also="upstream_gradient_not_multiplied"),
@@ -152,6 +152,8 @@ def activation(
 def _as_mask(m: Mistake) -> Mistake:
     if m.label == "activation_derivative_of_wrong_tensor" and "dy" in m.does and "product" not in m.does:
         return mistake("relu_mask_wrong_tensor", m.outputs, m.joint, m.value, m.does, m.fix, also=(m.label, *m.also), rank=m.rank)
+    if m.label == "missing_activation_derivative":
+        return mistake(m.label, m.outputs, m.joint, m.value, m.does, m.fix, also=("relu_mask_wrong_tensor", *m.also), rank=m.rank)
     if m.label == "activation_derivative_formula_wrong" and ("opposite mask" in m.does or "never holds" in m.does):
         return mistake("relu_mask_wrong_tensor", m.outputs, m.joint, m.value, m.does, m.fix, also=(m.label, "mask_inverted"), rank=0)
     return m

@@ -156,17 +156,18 @@ def dilated(dy: Array, where: Geometry) -> Array:
     return wide
 
 
-def _undilated(p: Probe, *, rotated: bool = True) -> Array:
+def _undilated(p: Probe, *, rotated: bool = True, cropped: bool = True) -> Array:
     w = p["w"][:, :, ::-1, ::-1] if rotated else p["w"]
-    fitting(max(where_of(p).stride) > 1)
-    return crop(full_correlation(p.dy, w), where_of(p).padding)
+    full = full_correlation(p.dy, w)
+    return crop(full, where_of(p).padding) if cropped else full
 
 
-def _strided_again(p: Probe) -> Array:
+def _strided_again(p: Probe, *, rotated: bool, cropped: bool) -> Array:
     """The full correlation of the undilated dy, with the stride of the forward pass."""
     t, u = where_of(p).stride
-    fitting(max(t, u) > 1)
-    return crop(full_correlation(p.dy, p["w"][:, :, ::-1, ::-1]), where_of(p).padding)[:, :, ::t, ::u]
+    w = p["w"][:, :, ::-1, ::-1] if rotated else p["w"]
+    full = full_correlation(p.dy, w)
+    return (crop(full, where_of(p).padding) if cropped else full)[:, :, ::t, ::u]
 
 
 def _valid(p: Probe, w: Array) -> Array:
@@ -246,6 +247,27 @@ def _window_products(p: Probe, image: Array) -> Array:
     return np.einsum("nfijrs,ncijrs->fcrs", mine, theirs, optimize=True)
 
 
+def _centred_windows(p: Probe) -> Array:
+    """Windows of dy, laid into the middle of a map of x's size, times windows of x, entry by entry."""
+    (r, s), x = p["w"].shape[2:], p["x"]
+    frame = np.zeros((*p.dy.shape[:2], *x.shape[2:]))
+    inner = frame[:, :, r // 2 : x.shape[2] - r // 2, s // 2 : x.shape[3] - s // 2]
+    fitting(inner.shape == p.dy.shape)
+    inner[...] = p.dy
+    return _window_products(p.changed(frame), x)
+
+
+def _interior(p: Probe, *, rotated: bool) -> Array:
+    """The full correlation, at pixels that have a whole window around them only."""
+    r, s = p["w"].shape[2:]
+    right = full_correlation(p.dy, p["w"][:, :, ::-1, ::-1] if rotated else p["w"])
+    fitting(right.shape == p["x"].shape)
+    out = np.zeros_like(right)
+    place = (..., slice(r // 2, right.shape[2] - r // 2), slice(s // 2, right.shape[3] - s // 2))
+    out[place] = right[place]
+    return out
+
+
 def _windows_times_sum(p: Probe) -> Array:
     """The sum of all windows times the sum of dy."""
     return np.einsum("nf,ncrs->fcrs", p.dy.sum((2, 3)), seen(p, {}).sum((2, 3)))
@@ -284,6 +306,12 @@ def _product_dx(p: Probe) -> Array:
     """w·dy, entry by entry."""
     fitting(p["w"].shape[2:] == p.dy.shape[2:])
     return np.einsum("fcij,nfij->ncij", p["w"], p.dy)
+
+
+def _reshape_swap_last(w: Array, _: Probe) -> Array:
+    """The same for kernels that are kept as (R, S, C, F)."""
+    f, channels, r, s = w.shape
+    return w.transpose(2, 3, 1, 0).reshape(r, s, f, channels).transpose(2, 3, 0, 1)
 
 
 def _reshape_swap(w: Array, _: Probe) -> Array:
@@ -354,6 +382,8 @@ MISTAKES = (
             "w.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1] as the kernel of the full correlation"),
     mistake("channel_axes_not_swapped", "dx", "w", _reshape_swap, "has the kernel's channel axes reshaped, not transposed",
             "w.transpose(1, 0, 2, 3) in place of w.reshape(C, F, R, S)", also="reshape_axes_wrong"),
+    mistake("channel_axes_not_swapped", "dx", "w", _reshape_swap_last, "has the channel axes of a kernel (R, S, C, F) reshaped, not transposed",
+            "flip.swapaxes(2, 3) before the reshape to a matrix", also="reshape_axes_wrong"),
     mistake("wrong_loop_variable_as_index", "dx", "w", c.repeated(0), "uses filter 0 for every dy", "index w by its own filter: w[f]"),
     mistake("wrong_loop_variable_as_index", "dx", "w", c.repeated(0, -1), "uses the last filter for every dy",
             "index w by its own filter: w[f]"),
@@ -389,8 +419,10 @@ MISTAKES = (
     mistake("stride_not_dilated", "dx", "whole", lambda p: _undilated(p, rotated=False),
             "is the full correlation of dy as it is, without zeros between its entries and with the kernel not rotated",
             "wide = np.zeros((N, F, (I-1)*t + 1, (J-1)*t + 1)); wide[:, :, ::t, ::t] = dy", also="kernel_not_rotated"),
-    mistake("stride_not_dilated", "dx", "whole", _strided_again, "applies the stride again, to the full correlation",
-            "put the stride's zeros into dy and use stride 1"),
+    *(mistake("stride_not_dilated", "dx", "whole", lambda p, r=r, c=c: _strided_again(p, rotated=r, cropped=c),
+              f"is a full correlation of dy as it is that applies the stride again{'' if r else ', with the kernel as it is'}",
+              "put the stride's zeros into dy and use stride 1", also="" if r else "kernel_not_rotated")
+      for r in (True, False) for c in (True, False)),
     mistake("stride_remainder_dropped", "dx", "grid", "remainder dropped", "ends where the last window ends: rows that no window sees are missing",
             "dxp = np.zeros((N, C, H + 2*p, W + 2*p))"),
     mistake("stride_remainder_dropped", "dw", "whole", lambda p: _too_big(p, spread_out=True),
@@ -456,6 +488,12 @@ MISTAKES = (
     mistake("channels_mixed_in_weight_gradient", "dw", "out", lambda a, _: np.broadcast_to(a.mean(1, keepdims=True), a.shape), "has the mean of the input channels in every channel", DW),
     mistake("weight_gradient_elementwise_window", "dw", "whole", lambda p: _window_products(p, pad(p["x"], where_of(p).padding)),
             "is made of windows of dy times windows of x, entry by entry", DW, also="convolution_replaced_by_elementwise_product"),
+    mistake("weight_gradient_elementwise_window", "dw", "whole", _centred_windows,
+            "is made of windows of dy (in a map of x's size) times windows of x, entry by entry", DW, also="convolution_replaced_by_elementwise_product"),
+    mistake("kernel_not_rotated", "dx", "whole", lambda p: _interior(p, rotated=False), "is the full correlation with the kernel as it is, and 0 along the border", ROT180,
+            also="border_missing loop_over_input_size"),
+    mistake("border_missing", "dx", "whole", lambda p: _interior(p, rotated=True), "is 0 along the border, whose windows stick out of dy", "pad dy with R-1 and S-1 zeros on each side",
+            also="loop_over_input_size"),
     mistake("weight_gradient_elementwise_window", "dw", "whole", lambda p: _window_products(p, p["x"]),
             "is made of windows of dy times windows of x, entry by entry", DW, also="convolution_replaced_by_elementwise_product", rank=1),
     mistake("convolution_replaced_by_elementwise_product", "dw", "whole", _elementwise, "is Σ x·dy without any shift: one number in all taps", DW),
@@ -482,6 +520,9 @@ MISTAKES = (
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", _product_dx, "is w·dy, entry by entry", SCATTER,
             also="convolution_replaced_by_elementwise_product convolution_treated_as_matrix_product"),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: np.einsum("fcrs,nfij->ncrs", p["w"], p.dy), "has the kernel's shape: w times the sum of dy", SCATTER),
+    mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: np.einsum("fcrs,nfij->frs", p["w"], p.dy), "has the kernel's shape: w times the sum of dy", SCATTER),
+    mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: np.einsum("fcrs,nfij->nfrs", p["w"], p.dy), "has the kernel's shape: w times the sum of dy", SCATTER),
+    mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: p["w"], "is the kernel itself", SCATTER, also="returns_wrong_variable"),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: np.einsum("fcrs,nfij->crs", p["w"], p.dy), "has the kernel's shape: w times the sum of dy", SCATTER),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: np.einsum("fcrs,nfij->fcrs", p["w"], p.dy), "has the kernel's shape: w times the sum of dy", SCATTER),
     mistake("convolution_treated_as_matrix_product", "dx", "whole", lambda p: np.broadcast_to(
@@ -494,6 +535,9 @@ MISTAKES = (
     mistake("bias_gradient_wrong_axes", "db", "whole", lambda p: np.full_like(p["b"], p.dy.sum()), "is the sum of all of dy, in every filter", DB),
     mistake("bias_gradient_wrong_axes", "db", "whole", lambda p: p.dy, "is dy, not summed at all", DB, also="batch_sum_missing"),
     mistake("bias_gradient_wrong_tensor", "db", "whole", _db_from_dw, "is the sum of dw", DB),
+    mistake("bias_gradient_wrong_tensor", "db", "whole", lambda p: p.right["dw"], "is dw", DB, also="returns_wrong_variable"),
+    mistake("bias_gradient_wrong_tensor", "db", "whole", lambda p: p.right["dx"], "is dx", DB, also="returns_wrong_variable"),
+    mistake("bias_gradient_wrong_tensor", "db", "whole", lambda p: np.asarray(p.right["dw"].sum()), "is the sum of dw, one number", DB),
     mistake("bias_gradient_wrong_tensor", "db", "dy", lambda a, p: p.y, "is the sum of y, not of dy", DB),
     mistake("bias_gradient_wrong_tensor", "db", "dy", lambda a, p: a * p.y, "is the sum of dy·y, not of dy", DB),
     mistake("bias_gradient_wrong_tensor", "db", "whole", lambda p: p.dy.sum((0, 2, 3)) * p["b"], "is multiplied by b", DB),
@@ -582,6 +626,15 @@ _PLANS = (
     ("one channel", (2, 1, 5, 6), (3, 2, 3), 2, 0),
     ("kernel as large as the image, padding 1", (1, 1, 3, 3), (1, 3, 3), 1, 1),
     ("same size", (2, 2, 5, 5), (3, 3, 3), 1, 1),
+    ("same size, not square", (2, 3, 6, 5), (4, 3, 3), 1, 1),
+    ("square kernels", (2, 3, 6, 7), (4, 3, 3), 1, 0),
+    ("square kernels, one sample", (1, 2, 5, 6), (3, 3, 3), 1, 0),
+    ("one of each, 5x6 and 3x3", (1, 1, 5, 6), (1, 3, 3), 1, 0),
+    ("one of each, 6x7 and 3x3", (1, 1, 6, 7), (1, 3, 3), 1, 0),
+    ("one of each, 4x6 and 2x3", (1, 1, 4, 6), (1, 2, 3), 1, 0),
+    ("one of each, 5x3 and 3x2", (1, 1, 5, 3), (1, 3, 2), 1, 0),
+    ("one channel, two filters", (1, 1, 6, 5), (2, 3, 3), 1, 0),
+    ("square, stride 2, 2x2 kernels", (2, 2, 6, 6), (3, 2, 2), 2, 0),
 )
 
 
@@ -610,6 +663,8 @@ def tagged(p: Probe) -> Probe:
         "more than one input channel": p["x"].shape[1] > 1,
         "images that are not square": where.size[0] != where.size[1],
         "kernels that are not square": where.kernel[0] != where.kernel[1],
+        "kernels of even size": where.kernel[0] % 2 == 0 or where.kernel[1] % 2 == 0,
+        "more than one filter": p["w"].shape[0] > 1,
         "different numbers of channels and filters": p["w"].shape[0] != p["w"].shape[1],
     }
     return Probe(p.name, p.inputs, p.dy, p.subject, p.options, frozenset(name for name, holds in facts.items() if holds))

@@ -163,7 +163,7 @@ MISTAKES = (
     mistake("early_return_in_loop", "dx", "dy", c.only(1, 0), "comes from the first channel alone", "return after the loops"),
     mistake("early_return_in_loop", "dx", "dy", c.corner(last=False), "comes from the first window alone", "return after the loops"),
     mistake("overwritten_in_batch_loop", "dx", "dy", c.corner(last=True), "comes from the last window alone", LINE, also="overlap_overwritten"),
-    mistake("returns_wrong_variable", "dx", "dy", lambda a, p: p.y, "holds the maxima in place of dy", LINE, also="upstream_gradient_not_multiplied"),
+    mistake("upstream_gradient_not_multiplied", "dx", "dy", lambda a, p: p.y, "holds the maxima in place of dy", LINE, also="returns_wrong_variable"),
     mistake("extra_factor_in_delta", "dx", "dy", lambda a, p: a * p.y, "is multiplied by the maximum besides", LINE),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", "return dx"),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output", LINE, also="dx_not_propagated"),
