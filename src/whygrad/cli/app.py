@@ -15,6 +15,7 @@ import typer
 
 from whygrad.cli import console
 from whygrad.cli.check import check
+from whygrad.cli.diagnose import diagnose
 from whygrad.cli.evaluate import evaluate
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
@@ -42,6 +43,7 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(diagnose)
 app.command()(warmup)
 
 

@@ -6,6 +6,7 @@ forward; objects with ``forward`` and ``backward``; results as a tuple, in anoth
 
 from __future__ import annotations
 
+import dis
 import inspect
 import io
 import traceback
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -74,6 +76,28 @@ def parameters(function: Any) -> list[inspect.Parameter]:
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
     return []
+
+
+def unread(function: Any) -> set[str]:
+    """Return the parameters that a function never reads: it is not written for other values than the usual ones.
+
+    Example:
+        >>> unread(lambda dy, x, stride=1: dy * x)
+        {'stride'}
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+    if code is None:
+        return set()
+    read: set[str] = set()
+    pending = [code]
+    while pending:
+        here = pending.pop()
+        for instruction in dis.get_instructions(here):
+            if instruction.opname.startswith("LOAD"):
+                names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+                read |= {name for name in names if isinstance(name, str)}
+        pending += [constant for constant in here.co_consts if isinstance(constant, CodeType)]
+    return {p.name for p in parameters(function)} - read
 
 
 def roles(taken: Sequence[inspect.Parameter], wanted: Sequence[str]) -> list[str] | None:

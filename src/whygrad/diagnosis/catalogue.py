@@ -109,7 +109,7 @@ def predict(probe: Probe, output: str, mistakes: Sequence[Mistake]) -> Array | N
                 value = probe.subject.build[output](changed, joints)
             for after in joints.get("out", ()):
                 value = after(value, probe)
-    except (Impossible, ValueError, IndexError, np.linalg.LinAlgError, ZeroDivisionError, TypeError):
+    except (Impossible, ValueError, IndexError, KeyError, np.linalg.LinAlgError, ZeroDivisionError, TypeError):
         return None
     return np.asarray(value, np.float64)
 

@@ -12,9 +12,10 @@ import numpy as np
 from whygrad import engines
 from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis import masks
-from whygrad.diagnosis.adapting import NAMES, Code, Layout, Result, parameters
+from whygrad.diagnosis.adapting import NAMES, Code, Layout, Result, parameters, unread
 from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.differences import differences
+from whygrad.diagnosis.domains import domains
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.judging import Outcome, judge
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
@@ -28,6 +29,8 @@ from whygrad.typing import Array
 
 #: Seconds that one call of a person's function may take.
 TIME_LIMIT = 10.0
+#: The values of options that code may do without.
+USUAL: dict[str, tuple[Any, ...]] = {"stride": (1, None), "padding": (0, None)}
 
 
 def diagnose(
@@ -139,9 +142,29 @@ def _diagnosed(
     subject: Subject, backward: Any, forward: Any, given: Mapping[str, Any],
     layout: str | None, weights: str | None, outputs: Sequence[str] | None, seed: int, source: str,
 ) -> Diagnosis:  # fmt: skip
-    probes = subject.probes(subject, np.random.default_rng(seed), given)
-    probes = _taken(probes, subject, backward, forward, given)
-    probes = _of_rank(probes, layout)
+    every = subject.probes(subject, np.random.default_rng(seed), given)
+    every = _of_rank(_taken(every, subject, backward, forward, given), layout)
+    plain = _read(every, subject, backward)
+    found = _judged(subject, backward, forward, plain, layout, weights, outputs, source)
+    if found.healthy and len(plain) < len(every):
+        found = _judged(subject, backward, forward, every, layout, weights, outputs, source)
+    return found
+
+
+def _read(probes: list[Probe], subject: Subject, backward: Any) -> list[Probe]:
+    """Return the probes with the usual values of options that the code takes and never reads."""
+    kept = probes
+    names = {name.lower() for name in unread(backward)} if backward is not None and not is_layer(backward) else set()
+    for role, values in USUAL.items():
+        if role in subject.options and names & (NAMES[role] | {role}):
+            kept = [p for p in kept if _is_usual(p, role, values)] or kept
+    return kept
+
+
+def _judged(
+    subject: Subject, backward: Any, forward: Any, probes: list[Probe],
+    layout: str | None, weights: str | None, outputs: Sequence[str] | None, source: str,
+) -> Diagnosis:  # fmt: skip
     code, notes = _laid_out(subject, backward, forward, probes, layout, weights, outputs)
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
     outcomes, said = _one_rank(outcomes, code.outputs)
@@ -154,7 +177,8 @@ def _diagnosed(
         findings = [again]
     elif backward is not None:
         findings = [judge(subject, output, outcomes, source) for output in code.outputs]
-        findings = _states(excused(conventions(subject, findings, outcomes)), code, outcomes)
+        findings = _excused(subject, conventions(subject, findings, outcomes), outcomes, source)
+        findings = _states(findings, code, outcomes)
     if any(o.result.y is not None for o in outcomes) or backward is None:
         findings = with_forward(subject, findings, code, outcomes, source)
         if subject.name == "dropout":
@@ -167,9 +191,8 @@ def _taken(
     probes: list[Probe], subject: Subject, backward: Any, forward: Any, given: Mapping[str, Any]
 ) -> list[Probe]:
     """Return the probes that the code can know all options of: one without a stride works for the usual one."""
-    usual = {"stride": (1, None), "padding": (0, None)}
     kept = probes
-    for role, values in usual.items():
+    for role, values in USUAL.items():
         if role in subject.options and role not in given and not _knows(backward, role) and not _knows(forward, role):
             plain = [p for p in kept if _is_usual(p, role, values)]
             kept = plain or kept
@@ -351,16 +374,27 @@ def conventions(subject: Subject, findings: list[Finding], outcomes: Sequence[Ou
     ]  # fmt: skip
 
 
-def excused(findings: list[Finding]) -> list[Finding]:
-    """Return the findings; code that fails somewhere because of one gradient says nothing against the others.
+def _excused(subject: Subject, findings: list[Finding], outcomes: Sequence[Outcome], source: str) -> list[Finding]:
+    """Return the findings; what one gradient is judged for holds for the others as well.
 
-    Nor does an output that is not explained, if it is right at the sizes for which another one was judged.
+    Code that fails somewhere because of one gradient says nothing against the others, and an output that is right at
+    the sizes for which another one was judged is not wrong because it is not at others.
     """
-    if not any(f.cause is not None and f.verdict is not Judgement.ERROR for f in findings):
+    told = [f for f in findings if f.cause is not None and f.verdict is not Judgement.ERROR]
+    if not told:
         return findings
-    return [
-        Finding(output=f.output, verdict=Judgement.RIGHT, notes=("where the code runs",)) if f.verdict is Judgement.ERROR else f for f in findings
-    ]  # fmt: skip
+    sizes = {f.evidence.get("sizes") for f in told} - {None}
+    inside = [d.probes for d in domains([o.probe for o in outcomes]) if d.name in sizes]
+    kept = [o for o in outcomes if not inside or o.probe.name in inside[0]]
+    found = []
+    for finding in findings:
+        if finding.verdict is Judgement.ERROR:
+            finding = Finding(output=finding.output, verdict=Judgement.RIGHT, notes=("where the code runs",))  # noqa: PLW2901
+        elif finding.cause is None and inside and not finding.verdict.good:
+            again = judge(subject, finding.output, kept, source)
+            finding = replace(again, notes=("at these sizes",)) if again.fine else finding  # noqa: PLW2901
+        found.append(finding)
+    return found
 
 
 def with_forward(

@@ -13,6 +13,7 @@ WORDS = {
     "kernel_rotated_in_scatter_form": r"\+=(?=[\s\S]*(rot90|flip|::\s*-1))|(rot90|flip|::\s*-1)(?=[\s\S]*\+=)",
     "dx_all_zero_write_to_copy": r"\.flatten\(\)|add\.at|\.copy\(\)|ravel\(",
     "softmax_jacobian_collapsed": r"sum|diag|outer|eye",
+    "kernel_rotated_over_wrong_axes": r"rot90|flip\(",
     "relu_mask_wrong_tensor": r"[<>]",
     "activation_derivative_formula_wrong": r"exp\(",
 }

@@ -15,7 +15,7 @@ import numpy as np
 
 from whygrad.diagnosis.catalogue import Mistake, Subject, compose, predict
 from whygrad.diagnosis.probes import Probe
-from whygrad.diagnosis.scaling import Factor, explain
+from whygrad.diagnosis.scaling import ONE, Factor, explain
 from whygrad.typing import Array
 
 #: How exactly float64 results have to agree, relative to the largest entry; float32 results, their own rounding.
@@ -83,7 +83,7 @@ def search(
         patience: seconds that those may take.
     """
     known = [s for s in samples if s.value is not None]
-    order = sorted(known, key=lambda s: _telling(s, output), reverse=True)
+    order = sorted(known, key=lambda s: _ranked(s, output), reverse=True)
     mistakes = _fresh(subject.of(output))
     accepted: list[Hypothesis] = []
     rival, closest = None, np.inf
@@ -93,8 +93,9 @@ def search(
             accepted.append(found)
         elif candidate and misfit < closest:
             rival, closest = candidate[0].label, misfit
+    accepted = [h for h in accepted if _telling(h, len(mistakes), order)]
     if not accepted and pairs:
-        accepted = _pairs(mistakes, output, order, patience)
+        accepted = [h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order)]
     return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
 
 
@@ -102,7 +103,7 @@ def _fresh(mistakes: Sequence[Mistake]) -> list[Mistake]:
     return list(dict.fromkeys(mistakes))
 
 
-def _telling(sample: Sample, output: str) -> tuple[bool, bool, int]:
+def _ranked(sample: Sample, output: str) -> tuple[bool, bool, int]:
     """Order samples: those that are wrong and have several entries first, small ones before large ones."""
     assert sample.value is not None
     right = _right(sample.probe, output)
@@ -150,10 +151,46 @@ def _judged(
         if ratio is not None:
             ratios.append(ratio)
             sizes.append(sample.probe.sizes)
-    factor = explain(ratios, sizes) if ratios else explain([1.0], [{}])
+    precision = max(s.precision for s in order)
+    factor = explain(ratios, sizes, precision) if ratios else ONE
     if factor is None or (not candidate and factor.cost == 0):
         return None, np.inf
     return Hypothesis(candidate, factor, worst), worst
+
+
+def information(values: Sequence[Array], precision: float) -> float:
+    """Return how much numbers can tell, in nats: each distinct one among as many as their digits allow.
+
+    Example:
+        >>> round(information([np.array([2.0, -2.0, 0.0, 2.0])], 1e-7), 1)  # three distinct ones of five
+        4.8
+        >>> information([np.array([1 / 3, 0.7071])], 1e-7) > 30
+        True
+    """
+    told = 0.0
+    for value in values:
+        finite = value[np.isfinite(value)] if value.ndim else value.reshape(1)
+        largest = float(np.abs(finite).max(initial=0))
+        if not largest:
+            continue
+        grain = precision * largest
+        if bool((np.round(finite, 3) == finite).all()):
+            grain = max(grain, next(10.0**-p for p in range(4) if bool((np.round(finite, p) == finite).all())))
+        told += len(np.unique(np.round(finite / max(precision * largest, 1e-300)))) * float(np.log(2 * largest / grain + 1))
+    return told
+
+
+def _telling(found: Hypothesis, tried: int, order: Sequence[Sample]) -> bool:
+    """Whether the numbers tell more than it takes to choose among all hypotheses of this kind."""
+    values = [s.value for s in order if s.value is not None]
+    precision = max(s.precision for s in order)
+    told = information(values, precision)
+    entries = sum(int((v != 0).sum()) for v in values)
+    if found.factor.cost and not found.factor.sign_only and entries < 2:
+        return False
+    choice = len(found.mistakes) * float(np.log(tried + 1)) + 1.5 * found.factor.cost
+    unnamed = 0.0 if found.factor.named else float(np.log(1 / precision))
+    return told > choice + unnamed + 1
 
 
 def _size(sample: Sample, output: str) -> float:

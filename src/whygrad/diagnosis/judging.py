@@ -36,7 +36,9 @@ class Outcome(NamedTuple):
     result: Result
 
 
-def judge(subject: Subject, output: str, outcomes: Sequence[Outcome], source: str = "") -> Finding:
+def judge(
+    subject: Subject, output: str, outcomes: Sequence[Outcome], source: str = "", precision: float | None = None
+) -> Finding:
     """Return the finding about one output.
 
     Args:
@@ -44,8 +46,9 @@ def judge(subject: Subject, output: str, outcomes: Sequence[Outcome], source: st
         output: "dx", "dw", ... or "y".
         outcomes: at every probe.
         source: the code, where it can be read: it decides between causes that cannot be told apart by numbers.
+        precision: how exact the results are, relative to the largest; from the results themselves if left out.
     """
-    samples = [sample_of(outcome, output) for outcome in outcomes]
+    samples = [sample_of(outcome, output, precision) for outcome in outcomes]
     known = [s for s in samples if s.value is not None]
     if not known:
         return _nothing(subject, output, outcomes)
@@ -59,7 +62,8 @@ def judge(subject: Subject, output: str, outcomes: Sequence[Outcome], source: st
         where = f"judged for {domain.name}, since beyond it the results do not fit together{': ' if where else ''}{where}"
         known = [s for s in known if s.probe.name in domain.probes]
     if found.accepted:
-        return _explained(subject, output, found, known, where, source)
+        told = _explained(subject, output, found, known, where, source)
+        return replace(told, evidence={**told.evidence, "sizes": domain.name}) if domain.name else told
     return _unexplained(subject, output, wrong, known, where, found)
 
 
@@ -95,10 +99,12 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
     return first, whole
 
 
-def sample_of(outcome: Outcome, output: str) -> Sample:
+def sample_of(outcome: Outcome, output: str, precision: float | None = None) -> Sample:
     """Return what a call gave for one output, with the precision that it can have."""
     value = outcome.result.y if output == "y" else outcome.result.outputs.get(output)
-    return Sample(outcome.probe, value, EXACT if value is None else _precision(value))
+    if precision is None:
+        precision = EXACT if value is None else _precision(value)
+    return Sample(outcome.probe, value, precision)
 
 
 def _precision(value: Array) -> float:

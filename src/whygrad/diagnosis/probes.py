@@ -43,8 +43,8 @@ class Probe:
 
     @cached_property
     def right(self) -> dict[str, Array]:
-        """The right gradients by the names of the outputs."""
-        return {name: build(self, {}) for name, build in self.subject.build.items()}
+        """The right gradients by the names of the outputs, each computed when it is asked for."""
+        return _Right(self)
 
     @cached_property
     def sizes(self) -> dict[str, float]:
@@ -54,6 +54,22 @@ class Probe:
     def changed(self, dy: Array | None = None, **inputs: Array) -> Probe:
         """Return the probe with another dy or other inputs, as a mistake would use them."""
         return replace(self, dy=self.dy if dy is None else dy, inputs={**self.inputs, **inputs})
+
+
+class _Right(dict[str, Array]):
+    """Gradients that are computed once they are looked up."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__()
+        self.probe = probe
+
+    def __missing__(self, name: str) -> Array:
+        self[name] = self.probe.subject.build[name](self.probe, {})
+        return self[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a gradient; the default for an output that there is not."""
+        return self[name] if name in self.probe.subject.build else default
 
 
 def spaced(rng: np.random.Generator, *shape: int) -> Array:

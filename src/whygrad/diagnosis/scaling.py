@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from whygrad.typing import Array
+
 #: Plain numbers that go with the sizes.
 NUMBERS = {"": 1.0, "2": 2.0, "1/2": 0.5, "3": 3.0, "1/3": 1 / 3, "4": 4.0, "1/4": 0.25}
 #: How exactly a factor has to agree with its name.
@@ -31,7 +33,7 @@ class Factor(NamedTuple):
 ONE = Factor("1", (), True, 0)
 
 
-def explain(ratios: Sequence[float], sizes: Sequence[Mapping[str, float]]) -> Factor | None:
+def explain(ratios: Sequence[float], sizes: Sequence[Mapping[str, float]], precision: float = EXACT) -> Factor | None:
     """Return the simplest expression that gives these ratios at these sizes; None where there is none.
 
     A ratio that is the same at all probes and has no name is told in digits: a learning rate, for example. One that
@@ -46,17 +48,18 @@ def explain(ratios: Sequence[float], sizes: Sequence[Mapping[str, float]]) -> Fa
     r = np.array(ratios, float)
     if not r.size or not np.isfinite(r).all() or (r == 0).any() or (np.sign(r) != np.sign(r[0])).any():
         return None
+    exact = max(EXACT, 2 * precision)
     negative, magnitude = r[0] < 0, np.abs(r)
-    if np.allclose(magnitude, 1, rtol=EXACT):
+    if np.allclose(magnitude, 1, rtol=exact):
         return Factor("-1", tuple(r), True, 1) if negative else Factor("1", tuple(r), True, 0)
-    for cost, name in _named(magnitude, sizes):
+    for cost, name in _named(magnitude, sizes, exact):
         return Factor(f"-{name}" if negative else name, tuple(r), True, cost + negative)
-    if len(r) > 1 and np.allclose(magnitude, magnitude[0], rtol=EXACT):
+    if np.allclose(magnitude, magnitude[0], rtol=exact):
         return Factor(f"{r[0]:.6g}", tuple(r), False, 4)
     return None
 
 
-def _named(magnitude: np.ndarray, sizes: Sequence[Mapping[str, float]]) -> list[tuple[int, str]]:
+def _named(magnitude: Array, sizes: Sequence[Mapping[str, float]], exact: float) -> list[tuple[int, str]]:
     """Return the cheapest name for the magnitudes, as a list of at most one."""
     symbols = [s for s in sizes[0] if all(s in other and other[s] > 0 for other in sizes)]
     logs = {s: np.log([float(other[s]) for other in sizes]) for s in symbols}
@@ -67,7 +70,7 @@ def _named(magnitude: np.ndarray, sizes: Sequence[Mapping[str, float]]) -> list[
             for chosen in combinations(logs, count):
                 for signs in product((-1, 1, -2, 2) if count <= 1 else (-1, 1), repeat=count):
                     total = np.log(value) + sum((k * logs[s] for k, s in zip(signs, chosen, strict=True)), 0.0)
-                    if np.abs(total - target).max() < EXACT:
+                    if np.abs(total - target).max() < exact:
                         return [(count + 1 + bool(number), _written(number, chosen, signs))]
     return []
 

@@ -363,10 +363,10 @@ MISTAKES = (
     mistake("kernel_rotated_over_wrong_axes", "dx", "w", c.flipped(3), "has the kernel reversed along rows alone",
             ROT180, also="kernel_not_rotated"),
     *(mistake("kernel_rotated_over_wrong_axes", "dx", "w", _from_right_form(*axes),
-              f"has the kernel reversed along axes {axes} in place of rows and columns, (2, 3)", ROT180)
+              f"has the kernel reversed along axes {axes} in place of rows and columns, (2, 3)", ROT180, rank=1)
       for axes in ((0, 1), (1, 2), (0, 2), (0, 3), (1, 3), (0, 1, 2, 3), (0,), (1,), (0, 1, 2), (1, 2, 3), (0, 2, 3))),
     *(mistake("kernel_rotated_over_wrong_axes", "dx", "w", c.flipped(*axes),
-              f"has the kernel reversed along axes {axes} as well", ROT180)
+              f"has the kernel reversed along axes {axes} as well", ROT180, rank=1)
       for axes in ((0, 1), (0,), (1,))),
     mistake("kernel_rotated_over_wrong_axes", "dx", "w", _rotated_square, "has the kernel turned by 90 degrees, not by 180",
             ROT180, also="kernel_not_rotated"),
