@@ -167,18 +167,16 @@ def _judged(
 ) -> Diagnosis:  # fmt: skip
     code, notes = _laid_out(subject, backward, forward, probes, layout, weights, outputs)
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
-    outcomes, said = _one_rank(outcomes, code.outputs)
+    outcomes, said = _one_rank(outcomes)
     notes += said
     if subject.name == "dropout":
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
-    again = masks.resampled(outcomes) if subject.name == "dropout" else None
-    if again is not None:
-        findings = [again]
-    elif backward is not None:
+    if backward is not None:
         findings = [judge(subject, output, outcomes, source) for output in code.outputs]
         findings = _excused(subject, conventions(subject, findings, outcomes), outcomes, source)
-        findings = _states(findings, code, outcomes)
+        again = masks.resampled(outcomes) if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine else None
+        findings = [again] if again is not None else _states(findings, code, outcomes)
     if any(o.result.y is not None for o in outcomes) or backward is None:
         findings = with_forward(subject, findings, code, outcomes, source)
         if subject.name == "dropout":
@@ -206,19 +204,25 @@ def _of_rank(probes: list[Probe], layout: str | None) -> list[Probe]:
     return [p for p in probes if "x" not in p.inputs or p["x"].ndim == len(layout)] or probes
 
 
-def _one_rank(outcomes: list[Outcome], outputs: Sequence[str]) -> tuple[list[Outcome], list[str]]:
+def _one_rank(outcomes: list[Outcome]) -> tuple[list[Outcome], list[str]]:
     """Return the outcomes for rows or for images alone, where code is written for one of them."""
     groups = {tag: [o for o in outcomes if tag in o.probe.tags] for tag in ("rows", "images")}
     if not all(groups.values()):
         return outcomes, []
-    fine = {tag: all(_fits(o.probe, o.result) == 1.0 for o in group) for tag, group in groups.items()}
     runs = {tag: any(o.result.error is None for o in group) for tag, group in groups.items()}
-    for good in (fine, runs):
+    shaped = {tag: all(_shaped(o) for o in group) for tag, group in groups.items()}
+    for good in (runs, shaped):
         if good["rows"] != good["images"]:
             chosen = "rows" if good["rows"] else "images"
             other = "images (N, C, H, W)" if chosen == "rows" else "rows (N, C)"
-            return groups[chosen], [f"judged for {chosen}; for {other} it {'fails' if good is runs else 'is not right'}"]
+            return groups[chosen], [f"judged for {chosen}; it is not written for {other}"]
     return outcomes, []
+
+
+def _shaped(outcome: Outcome) -> bool:
+    """Whether a call gave what has the shapes that gradients have."""
+    outputs = outcome.result.outputs
+    return outcome.result.error is None and all(a is None or a.shape == outcome.probe.right[n].shape for n, a in outputs.items())
 
 
 def _is_usual(p: Probe, role: str, values: tuple[Any, ...]) -> bool:

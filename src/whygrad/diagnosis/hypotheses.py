@@ -93,9 +93,9 @@ def search(
             accepted.append(found)
         elif candidate and misfit < closest:
             rival, closest = candidate[0].label, misfit
-    accepted = [h for h in accepted if _telling(h, len(mistakes), order)]
+    accepted = [h for h in accepted if _telling(h, len(mistakes), order, output)]
     if not accepted and pairs:
-        accepted = [h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order)]
+        accepted = [h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order, output)]
     return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
 
 
@@ -158,33 +158,34 @@ def _judged(
     return Hypothesis(candidate, factor, worst), worst
 
 
-def information(values: Sequence[Array], precision: float) -> float:
-    """Return how much numbers can tell, in nats: each distinct one among as many as their digits allow.
+def information(values: Sequence[Array], truths: Sequence[Array], precision: float) -> float:
+    """Return how much numbers can tell, in nats: each entry is one of as many as its digits allow.
 
     Example:
-        >>> round(information([np.array([2.0, -2.0, 0.0, 2.0])], 1e-7), 1)  # three distinct ones of five
-        4.8
-        >>> information([np.array([1 / 3, 0.7071])], 1e-7) > 30
+        >>> a = np.array([2.0, -2.0, 0.0, 2.0])  # whole numbers from -2 to 2
+        >>> round(information([a], [a], 1e-7), 1)
+        6.4
+        >>> information([np.zeros(2)], [np.array([1 / 3, 0.7071])], 1e-7) > 30
         True
     """
     told = 0.0
-    for value in values:
-        finite = value[np.isfinite(value)] if value.ndim else value.reshape(1)
-        largest = float(np.abs(finite).max(initial=0))
+    for value, truth in zip(values, truths, strict=True):
+        both = np.concatenate([np.ravel(value), np.ravel(truth)])
+        both = both[np.isfinite(both)]
+        largest = float(np.abs(both).max(initial=0))
         if not largest:
             continue
-        grain = precision * largest
-        if bool((np.round(finite, 3) == finite).all()):
-            grain = max(grain, next(10.0**-p for p in range(4) if bool((np.round(finite, p) == finite).all())))
-        told += len(np.unique(np.round(finite / max(precision * largest, 1e-300)))) * float(np.log(2 * largest / grain + 1))
+        coarse = [10.0**-p for p in range(4) if bool((np.round(both, p) == both).all())]
+        grain = max([precision * largest, *coarse[:1]])
+        told += value.size * float(np.log(2 * largest / grain + 1))
     return told
 
 
-def _telling(found: Hypothesis, tried: int, order: Sequence[Sample]) -> bool:
+def _telling(found: Hypothesis, tried: int, order: Sequence[Sample], output: str) -> bool:
     """Whether the numbers tell more than it takes to choose among all hypotheses of this kind."""
     values = [s.value for s in order if s.value is not None]
     precision = max(s.precision for s in order)
-    told = information(values, precision)
+    told = information(values, [_right(s.probe, output) for s in order], precision)
     entries = sum(int((v != 0).sum()) for v in values)
     if found.factor.cost and not found.factor.sign_only and entries < 2:
         return False

@@ -77,8 +77,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
     first = search(subject, output, known, pairs=False)
     if first.accepted:
         return first, whole
-    shaped = all(s.value is None or s.value.shape == right_of(s.probe, output).shape for s in known)
-    if shaped:
+    if _reachable(subject, output, known):
         both = search(subject, output, known)
         if both.accepted:
             return both, whole
@@ -97,6 +96,15 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
             if time.monotonic() - began > PATIENCE:
                 return first, whole
     return first, whole
+
+
+def _reachable(subject: Subject, output: str, known: Sequence[Sample]) -> bool:
+    """Whether the right output, or one with a single mistake, has the shapes that were given: else two will not do."""
+    for candidate in ((), *((m,) for m in subject.of(output))):
+        guesses = [predict(s.probe, output, candidate) for s in known]
+        if all(g is not None and s.value is not None and g.size == s.value.size for g, s in zip(guesses, known, strict=True)):
+            return True
+    return False
 
 
 def sample_of(outcome: Outcome, output: str, precision: float | None = None) -> Sample:
@@ -220,12 +228,19 @@ def _explained(
             best = agreeing[0]
         elif shared:
             label = next(label for label in _causes(subject, best) + _also(subject, best) if label in shared)
-            return _written(subject, output, best, found, known, where, label)
+            return _with_twins(subject, _written(subject, output, best, found, known, where, label), best, found)
         else:
             return _undecided(output, equals, known, where, found)
     label = _causes(subject, best)[0]
     chosen = preferred({label, *_also(subject, best)}, source)
-    return _written(subject, output, best, found, known, where, chosen or label)
+    return _with_twins(subject, _written(subject, output, best, found, known, where, chosen or label), best, found)
+
+
+def _with_twins(subject: Subject, finding: Finding, best: Hypothesis, found: Search) -> Finding:
+    """Return the finding with the causes beside it that give the same numbers and are less likely."""
+    twins = [h for h in found.accepted if len(h.mistakes) == len(best.mistakes)]
+    labels = dict.fromkeys((*finding.also, *(label for h in twins for label in _causes(subject, h))))
+    return replace(finding, also=tuple(label for label in labels if label != finding.cause))
 
 
 def ordered(output: str, hypothesis: Hypothesis, known: Sequence[Sample]) -> Hypothesis:

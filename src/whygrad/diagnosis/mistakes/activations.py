@@ -86,11 +86,8 @@ def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) 
         ("is 1/(1 + exp(−x))², without the factor exp(−x)", lambda x: sigma(x) ** 2),
         ("is exp(−x)/(1 + exp(−x)), without the square", lambda x: 1 - sigma(x)),
         ("is exp(x)/(1 + exp(−x))²: the sign in the exponent is wrong", lambda x: np.exp(x) * sigma(x) ** 2),
-        ("is tanh² − 1: the sign is wrong", lambda x: np.tanh(x) ** 2 - 1),
         ("is [x < 0], the opposite mask", lambda x: (x < 0) * 1.0),
-        ("is [f < 0], which never holds", lambda x: (x < 0) * 0.0),
         ("is f(x) + x·f", lambda x: f(x) + x * f(x)),
-        ("is x·f′(x): the first half of the product rule is missing", lambda x: x * slope(x)),
         ("is f + f′", lambda x: f(x) + slope(x)),
         ("is 1 where x > 0 and f elsewhere", lambda x: np.where(x > 0, 1.0, f(x))),
         ("is x where x > 0 and 0 elsewhere: the value, not the derivative", lambda x: np.maximum(x, 0)),
@@ -154,6 +151,6 @@ def _as_mask(m: Mistake) -> Mistake:
         return mistake("relu_mask_wrong_tensor", m.outputs, m.joint, m.value, m.does, m.fix, also=(m.label, *m.also), rank=m.rank)
     if m.label == "missing_activation_derivative":
         return mistake(m.label, m.outputs, m.joint, m.value, m.does, m.fix, also=("relu_mask_wrong_tensor", *m.also), rank=m.rank)
-    if m.label == "activation_derivative_formula_wrong" and ("opposite mask" in m.does or "never holds" in m.does):
+    if m.label == "activation_derivative_formula_wrong" and "opposite mask" in m.does:
         return mistake("relu_mask_wrong_tensor", m.outputs, m.joint, m.value, m.does, m.fix, also=(m.label, "mask_inverted"), rank=0)
     return m
