@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -163,8 +164,12 @@ def deliberate(error: BaseException) -> bool:
     return bool(theirs and last and (last.line or "").lstrip().startswith(("raise", "assert")))
 
 
-def sorted_results(raw: Any, wanted: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+def sorted_results(
+    raw: Any, wanted: Sequence[str], shapes: Mapping[str, tuple[int, ...]], seen: dict[tuple[str, ...], int] | None = None
+) -> dict[str, Any]:
     """Return gradients by name, from a tuple in any order that the shapes decide, a dictionary or one array.
+
+    ``seen`` counts how well each order has fitted so far: where the shapes of one call leave it open, earlier ones decide.
 
     Example:
         >>> found = sorted_results((np.ones(3), np.ones((2, 3))), ["dx", "db"], {"dx": (2, 3), "db": (3,)})
@@ -180,27 +185,19 @@ def sorted_results(raw: Any, wanted: Sequence[str], shapes: Mapping[str, tuple[i
         return {fits[0] if fits else wanted[0]: raw}
     if isinstance(raw, list) and not any(isinstance(a, np.ndarray) or a is None for a in raw):
         return {wanted[0]: raw}
-    return dict(zip(_order(raw, wanted, shapes), raw, strict=False))
+    return dict(zip(_order(raw, wanted, shapes, {} if seen is None else seen), raw, strict=False))
 
 
-def _order(raw: Sequence[Any], wanted: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Return the names of a tuple's parts: as usual, unless another order fits better by the shapes."""
-    usual = list(wanted)
-
-    def matches(order: Sequence[str]) -> int:
-        return sum(a is not None and np.shape(a) == shapes[n] for a, n in zip(raw, order, strict=False))
-
-    if len(raw) < len(usual):
-        from itertools import permutations  # noqa: PLC0415
-
-        candidates = [list(c) for c in permutations(usual, len(raw))]
-        return max(candidates, key=matches)
-    if matches(usual) >= len(usual) - 1:
-        return usual
-    from itertools import permutations  # noqa: PLC0415
-
-    best = max((list(c) for c in permutations(usual)), key=matches)
-    return best if matches(best) == len(usual) else usual
+def _order(
+    raw: Sequence[Any], wanted: Sequence[str], shapes: Mapping[str, tuple[int, ...]], seen: dict[tuple[str, ...], int]
+) -> tuple[str, ...]:
+    """Return the names of a tuple's parts: as usual, unless another order fits all parts, now and before."""
+    count = min(len(raw), len(wanted))
+    usual = tuple(wanted[:count])
+    for order in permutations(wanted, count):
+        fits = sum(a is not None and np.shape(a) == shapes[n] for a, n in zip(raw, order, strict=False))
+        seen[order] = seen.get(order, 0) + (fits if count < len(wanted) or fits == count or order == usual else 0)
+    return max(permutations(wanted, count), key=lambda order: (seen[order], order == usual))
 
 
 def _from_mapping(raw: Mapping[Any, Any], wanted: Sequence[str]) -> dict[str, Any]:
@@ -238,6 +235,7 @@ class Code:
     def __init__(self, backward: Any, forward: Any, order: Sequence[str], outputs: Sequence[str], layout: Layout) -> None:
         self.backward, self.forward, self.order, self.outputs, self.layout = backward, forward, list(order), list(outputs), layout
         self.calls = 0
+        self.orders: dict[tuple[str, ...], int] = {}
 
     def __call__(self, probe: Probe) -> Result:
         """Call the code at a probe, on copies of its inputs."""
@@ -289,7 +287,7 @@ class Code:
         result.printed |= printed
         if result.error is None:
             shapes = {o: self.layout.shape(o, probe.right[o].shape) for o in self.outputs}
-            found = sorted_results(raw, self.outputs, shapes)
+            found = sorted_results(raw, self.outputs, shapes, self.orders)
             self._from_attributes(found)
             result.outputs = {o: self._back(o, found[o]) for o in self.outputs if o in found}
 

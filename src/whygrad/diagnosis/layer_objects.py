@@ -98,7 +98,7 @@ class LayerCode(Code):
         if result.error is not None:
             return
         shapes = {o: self.layout.shape(o, probe.right[o].shape) for o in self.outputs}
-        found = sorted_results(raw, self.outputs, shapes)
+        found = sorted_results(raw, self.outputs, shapes, self.orders)
         kept = dict(vars(made)) if hasattr(made, "__dict__") else {}
         for name in ("grads", "gradients"):
             if isinstance(kept.get(name), dict):
