@@ -1,0 +1,1 @@
+"""Where every number of a network comes from: forward, backward, and in the update."""
