@@ -16,6 +16,7 @@ import typer
 from whygrad.cli import console
 from whygrad.cli.check import check
 from whygrad.cli.evaluate import evaluate
+from whygrad.cli.explain import explain
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
@@ -42,6 +43,7 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(explain)
 app.command()(warmup)
 
 

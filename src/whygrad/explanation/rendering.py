@@ -40,12 +40,12 @@ def text(explanation: Explanation, width: int) -> Iterator[Any]:
     for part in explanation.parts:
         yield Text("")
         yield Text.assemble((part.call, "bold"), ("  " + part.op, "dim"), ("   " + legend(part), "dim"))
-        yield Padding(Text(part.formula), (0, 0, 0, 2))
+        yield Padding(Text(part.formula), (0, 0, 0, 2), expand=False)
         if part.where:
-            yield Padding(Text(part.where, style="dim"), (0, 0, 0, 2))
+            yield Padding(Text(part.where, style="dim"), (0, 0, 0, 2), expand=False)
         if part.terms:
-            yield Padding(Text(filled_in(part)), (0, 0, 0, 2))
-        yield Padding(_table(part, len(explanation.parts) > 1), (0, 0, 0, 2))
+            yield Padding(Text(filled_in(part)), (0, 0, 0, 2), expand=False)
+        yield Padding(_table(part, len(explanation.parts) > 1), (0, 0, 0, 2), expand=False)
     yield Text("")
     yield _witnesses(explanation)
     if explanation.sentence:
@@ -77,7 +77,7 @@ def _table(part: Part, with_sum: bool) -> Table:
 def _witnesses(explanation: Explanation) -> Table:
     table = Table.grid(padding=(0, 2))
     for column in ("left", "right", "left"):
-        table.add_column(justify=column)  # type: ignore[arg-type]
+        table.add_column(justify=column)
     count = len(explanation.terms)
     if explanation.parts:
         table.add_row(f"sum of {count:,} terms" if count != 1 else "the one term", digits(explanation.sum, 9), "")
