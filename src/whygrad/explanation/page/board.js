@@ -140,7 +140,7 @@ export class Board {
       context.textBaseline = "middle";
       context.fillText(brief(value), place.x + side / 2, place.y + side / 2);
     }
-    context.strokeStyle = `${ink} / ${this.crossed?.has(flat) ? 0.28 : 0.8})`;
+    context.strokeStyle = `${ink} / ${this.crossed?.has(flat) ? (side < 8 ? 0.16 : 0.28) : 0.8})`;
     context.lineWidth = side >= READABLE ? 1.5 : 1;
     context.beginPath();
     if (this.crossed?.has(flat)) {

@@ -4,7 +4,7 @@ const LARGEST = 46;
 const GAP = 5;
 
 /** How wide and high a board may be before its cells shrink. */
-const ROOM = { v: [250, 300], d: [250, 300], w: [330, 200], g: [330, 200] };
+const ROOM = { v: [236, 250], d: [236, 250], w: [320, 150], g: [320, 150] };
 
 export function layoutOf(tensor) {
   const role = tensor.key[0];
@@ -12,13 +12,13 @@ export function layoutOf(tensor) {
   const { maps, width, height, samples } = divided(tensor.shape, parameter);
   const [wide, high] = ROOM[role];
   let best = null;
-  for (let across = 1; across <= maps; across++) {
+  const stride = parameter && tensor.shape.length === 4 ? tensor.shape[1] : 1; // a filter's kernels stay in one row
+  for (let across = stride; across <= maps; across += stride) {
     const down = Math.ceil(maps / across);
     const side = Math.min(LARGEST, (wide - GAP * (across - 1)) / (across * width), (high - GAP * (down - 1)) / (down * height));
     if (!best || side > best.side) best = { across, down, side };
   }
-  let across = best?.across ?? 1;
-  if (parameter && tensor.shape.length === 4 && tensor.shape[1] > 1) across = tensor.shape[1] * Math.max(1, Math.floor(across / tensor.shape[1]));
+  const across = best?.across ?? 1;
   const side = best && best.side >= 2 ? Math.floor(best.side) : Math.max(1, Math.floor((best?.side ?? 1) * 2) / 2);
   return new Layout({ tensor, maps, width, height, across, side, samples });
 }

@@ -31,7 +31,7 @@ class Page {
     addEventListener("keydown", (event) => event.key === "Escape" && this.unpin());
     addEventListener("resize", () => this.current && this.wire());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
-    document.documentElement.dataset.ready = "yes";
+    document.documentElement.dataset.ready = Math.round(performance.now());
   }
 
   columns() {

@@ -140,7 +140,7 @@ function verdict(found) {
   box.append(
     made("span", "", "sum of the terms"), made("b", "", shown(found.sum, 12)),
     made("span", "", source), made("b", "", shown(found.stored, 12)),
-    made("em", "", found.agrees ? `✓ they agree${off ? ` to ${shown(off, 1)}` : " to the last bit"}` : `✗ they differ by ${shown(off, 3)}`),
+    made("em", "", found.agrees ? `✓ they agree${off ? ` (${shown(off, 1)} apart)` : " to the last bit"}` : `✗ they differ by ${shown(off, 3)}`),
   );
   return box;
 }

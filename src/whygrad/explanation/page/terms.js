@@ -182,6 +182,13 @@ const mean = {
   },
 };
 
+/** How the slopes of the well-known activations are written. */
+const SLOPES = {
+  relu: (x) => `[${x} > 0]`,
+  sigmoid: (x, y) => `${y}·(1 − ${y})`,
+  tanh: (x, y) => `(1 − ${y}²)`,
+};
+
 const pointwise = {
   *y(layer, flat) {
     const x = entry(layer.get("x"), flat);
@@ -191,7 +198,9 @@ const pointwise = {
     const slope = layer.slope.data[flat];
     const x = entry(layer.get("x"), flat);
     const closed = layer.op === "relu" ? (slope ? "the gate is open" : "the gate is closed") : "";
-    yield term([entry(layer.get("dy"), flat), number("slope", slope, [x])], closed);
+    const [dy, y] = [layer.get("dy"), layer.get("y")];
+    const text = SLOPES[layer.op]?.(x.tensor.name(flat), y.name(flat)) ?? `${layer.op}′(${x.tensor.name(flat)})`;
+    yield term([entry(dy, flat), number(text, slope, [x])], closed);
   },
 };
 
