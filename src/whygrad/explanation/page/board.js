@@ -33,7 +33,7 @@ export class Board {
     const caption = document.createElement("figcaption");
     caption.innerHTML = `<b></b> <span></span>`;
     caption.firstChild.textContent = tensor.label;
-    caption.lastChild.textContent = `${tensor.shape.join("×")} · max ${shown(tensor.largest, 3)}`;
+    caption.lastChild.textContent = `${tensor.shape.join("×") || "number"} · max ${shown(tensor.largest, 3)}`;
     this.figure.append(caption, this.surface);
     this.listen();
   }

@@ -147,7 +147,7 @@ def _layer(
     return {
         "name": one.name,
         "op": call.op,
-        "title": call.op if one.layer is None else repr(one.layer),
+        "title": repr(one.layer) if one.known and one.layer is not None else call.op,
         "does": _DOES.get(call.op, "gives the error" if one.name == LOSS else "bends every entry by itself"),
         "inputs": inputs,
         "parameters": {argument: full for full, argument in parameters.items()},

@@ -4,7 +4,7 @@ const LARGEST = 46;
 const GAP = 5;
 
 /** How wide and high a board may be before its cells shrink. */
-const ROOM = { v: [236, 250], d: [236, 250], w: [320, 150], g: [320, 150] };
+const ROOM = { v: [236, 250], d: [236, 250], w: [210, 130], g: [210, 130] };
 
 export function layoutOf(tensor) {
   const role = tensor.key[0];
@@ -25,7 +25,7 @@ export function layoutOf(tensor) {
 
 /** Return how an array is cut into maps; a vector is one map, wrapped into rows. */
 function divided(shape, parameter) {
-  if (parameter && shape.length === 1) return wrapped(shape[0], 1);
+  if (parameter && shape.length === 1) return { maps: 1, width: shape[0], height: 1, samples: 1 };
   if (parameter && shape.length === 2) return { maps: 1, width: shape[1], height: shape[0], samples: 1 };
   if (parameter) {
     const [width, height] = [shape.at(-1), shape.at(-2)];
