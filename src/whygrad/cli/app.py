@@ -19,6 +19,7 @@ from whygrad.cli.evaluate import evaluate
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
+from whygrad.cli.verify import verify
 from whygrad.cli.warmup import warmup
 from whygrad.errors import OptionError, WhygradError
 from whygrad.version import __version__
@@ -42,6 +43,7 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(verify)
 app.command()(warmup)
 
 
