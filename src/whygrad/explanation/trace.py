@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from whygrad.checking.unrolled import Step, Unrolled, flat
-from whygrad.errors import OptionError, ShapeError
+from whygrad.errors import OptionError
 from whygrad.explanation.calls import call_of
 from whygrad.explanation.terms import Call
 from whygrad.layers import Graph, Layer
 from whygrad.losses.registry import LOSSES
-from whygrad.typing import Array, Loss, Params, Pullback
+from whygrad.typing import Array, Loss, Params
 
 Convention = Literal["gradient", "hertz"]
 #: The name of the loss among the calls of a trace.

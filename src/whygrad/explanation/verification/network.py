@@ -240,6 +240,6 @@ def lifted(place: Place, array: Any, shape: Shape, what: str) -> Any:
     """Return an array with the leading axes of size 1 that people leave out, refusing another shape."""
     whole = (1,) * (len(shape) - array.ndim) + array.shape
     if whole != shape:
-        remedy = "write all cells, with \"_\" for blanks; only leading axes of size 1 can be left out"
+        remedy = 'write all cells, with "_" for blanks; only leading axes of size 1 can be left out'
         raise ShapeError(str(place), f"{what} of shape {shape}", f"{array.shape}", remedy)
     return array.reshape(shape)

@@ -60,7 +60,9 @@ def _text(path: FilePath) -> str:
     if not path.is_file():
         raise FileError(str(path), "a TOML file", "none", "check the path")
     if path.stat().st_size > MOST_BYTES:
-        raise FileError(str(path), f"at most {MOST_BYTES:,} bytes", f"{path.stat().st_size:,}", "verify less at once")
+        raise FileError(
+            str(path), f"at most {MOST_BYTES:,} bytes", f"{path.stat().st_size:,}", "verify less at once"
+        )
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -138,7 +140,9 @@ def _leaves(problem: Problem, place: Place, kinds: tuple[str, ...]) -> list[tupl
             found.append((Quantity("loss"), group))
         elif kind in ("value", "delta"):
             group.only(problem.shapes, "the layers and inputs")
-            found += [(Quantity("value" if kind == "value" else "delta", name), leaf) for name, leaf in group.items()]
+            found += [
+                (Quantity("value" if kind == "value" else "delta", name), leaf) for name, leaf in group.items()
+            ]
         else:
             found += _of_parameters(problem, group, new=kind == "new")
     return found

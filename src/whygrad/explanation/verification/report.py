@@ -99,7 +99,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What ``verify`` found. It prints as text, also in a notebook; ``right`` says whether every number is right."""
+    """What ``verify`` found. It prints as text, also in a notebook; ``right`` says whether all is right."""
 
     subject: str
     convention: str

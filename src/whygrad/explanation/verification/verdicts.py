@@ -68,7 +68,9 @@ class Judge:
 
     def wrong_before(self, quantity: Quantity) -> list[Quantity]:
         """Return the wrong claims that a quantity is computed from, the nearest first."""
-        return [one for one in self.own.before(quantity) if any(not j.verdict.good for j in self.judged.get(one, []))]
+        return [
+            one for one in self.own.before(quantity) if any(not j.verdict.good for j in self.judged.get(one, []))
+        ]
 
     def _judge(self, quantity: Quantity, cells: Mapping[Index, Printed]) -> list[Judged]:
         exact, kept, own = (world.computed(quantity) for world in (self.exact, self.kept, self.own))
@@ -78,13 +80,17 @@ class Judge:
         for index, claim in cells.items():
             e, k, o = float(exact[index]), float(kept[index]), float(own[index])
             verdict = self._verdict(claim, index, (e, k, o), scale, widths)
-            departs = verdict is Verdict.RIGHT and not math.isnan(o) and self._departs(claim, index, (e, o), scale, widths)
+            departs = (
+                verdict is Verdict.RIGHT
+                and not math.isnan(o)
+                and self._departs(claim, index, (e, o), scale, widths)
+            )
             found.append(Judged(index, claim, verdict, e, o, departs))
-        self._go_on(quantity, found, kept)
+        self._go_on(quantity, found)
         return found
 
     @staticmethod
-    def _verdict(
+    def _verdict(  # noqa: PLR0911 - one for each verdict
         claim: Printed, index: Index, numbers: tuple[float, float, float], scale: float, widths: _Widths
     ) -> Verdict:
         e, k, o = numbers
@@ -105,15 +111,13 @@ class Judge:
         return Verdict.WRONG
 
     @staticmethod
-    def _departs(
-        claim: Printed, index: Index, numbers: tuple[float, float], scale: float, widths: _Widths
-    ) -> bool:
+    def _departs(claim: Printed, index: Index, numbers: tuple[float, float], scale: float, widths: _Widths) -> bool:
         e, o = numbers
         if o == e or claim.rounds(o, scale) or claim.cuts(o, scale):
             return False
         return not claim.rounds(o, scale, widths.of("own", index))
 
-    def _go_on(self, quantity: Quantity, found: list[Judged], kept: Array) -> None:
+    def _go_on(self, quantity: Quantity, found: list[Judged]) -> None:
         """Let what follows be computed from these claims too."""
         shape = self.problem.shape(quantity)
         good, every, unrounded = (np.full(shape, np.nan) for _ in range(3))
@@ -123,10 +127,8 @@ class Judge:
                 good[one.index] = one.printed.value
             if one.verdict in (Verdict.RIGHT, Verdict.TRUNCATED):
                 unrounded[one.index] = one.right
-            elif one.verdict is Verdict.FROM_PRINTED:
-                unrounded[one.index] = float(kept[one.index])
-            elif one.verdict is Verdict.FOLLOWS:
-                unrounded[one.index] = one.own
+            elif one.printed.unit < 1:  # whole numbers are taken to be just these
+                unrounded[one.index] = one.printed.value + one.printed.unit / 2
         self.kept.claimed[quantity], self.own.claimed[quantity] = good, every
         self.unrounded[quantity] = unrounded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,10 @@ def _cell(
 
 
 def _working(problem: Problem, judge: Judge, quantity: Quantity, one: Judged) -> Working | None:
-    world = judge.own if one.exact != one.exact else judge.exact
+    world = judge.own if isnan(one.exact) else judge.exact
     if quantity in problem.given and world.worked_out(quantity)[one.index] != world.computed(quantity)[one.index]:
         return None
-    rules, terms = world.explained(quantity, one.index)
+    rules, terms, entries = world.explained(quantity, one.index)
     if not rules:
         return None
     formula = "; ".join(rule.formula for rule, _ in rules)
@@ -88,7 +89,7 @@ def _working(problem: Problem, judge: Judge, quantity: Quantity, one: Judged) ->
     names = {letter: name for letter, name in names.items() if re.search(rf"(?<!\w){re.escape(letter)}\b", said)}
     chosen, rest = _chosen(terms)
     indexed = " + ".join("·".join(f.text for f in term.factors) for term in chosen)
-    numbers = " + ".join("·".join(map(_number, term.factors)) for term in chosen) or "0"
+    numbers = " + ".join("·".join(_number(factor, entries) for factor in term.factors) for term in chosen) or "0"
     if rest:
         others = total(rest)
         nothing = f" (and {len(rest)} more that are 0)" if not any(term.value for term in rest) else ""
@@ -106,14 +107,23 @@ def _chosen(terms: list[Term]) -> tuple[list[Term], list[Term]]:
     return [terms[i] for i in sorted(largest)], [term for i, term in enumerate(terms) if i not in largest]
 
 
-def _number(factor: Factor) -> str:
-    text = _shown(factor.value)
+def _number(factor: Factor, entries: Mapping[str, float]) -> str:
+    """Return a factor in numbers: "(−2)", or "(3 − 1)" where it is computed from entries."""
+    if factor.text not in entries and any(entry in factor.text for entry in entries):
+        return re.sub(
+            r"\w+\[[\d,]*\]", lambda m: _bracketed(entries[m[0]]) if m[0] in entries else m[0], factor.text
+        )
+    return _bracketed(factor.value)
+
+
+def _bracketed(number: float) -> str:
+    text = _shown(number)
     return f"({text})" if text.startswith(MINUS) else text
 
 
 def _shown(number: float) -> str:
     """Return a number with as many digits as a person reads."""
-    return f"{number + 0.0:.7g}".replace("-", MINUS) if number == number else "?"
+    return f"{number + 0.0:.7g}".replace("-", MINUS) if not isnan(number) else "?"
 
 
 def _rounded(one: Judged) -> str:

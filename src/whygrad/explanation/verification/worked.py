@@ -25,6 +25,14 @@ class Source(NamedTuple):
     sign: float = 1.0
 
 
+class Explained(NamedTuple):
+    """How an entry comes about."""
+
+    rules: list[tuple[Rule, dict[str, str]]]  #: with what their letters stand for here
+    terms: list[Term]
+    numbers: dict[str, float]  #: of the entries in the terms: {"dy[0,1]": 0.5}
+
+
 class World:
     """Quantities, computed when they are asked for.
 
@@ -103,18 +111,21 @@ class World:
         part = Part(goal.op, {"z": self.used(output)}, goal.options, {"t": goal.target})
         return [Source(part, array, {"z": str(output), "t": "target"}, sign)]
 
-    def explained(self, quantity: Quantity, index: Index) -> tuple[list[tuple[Rule, dict[str, str]]], list[Term]]:
+    def explained(self, quantity: Quantity, index: Index) -> Explained:
         """Return the rules and the terms of an entry."""
         if quantity.kind == "new":
             return self._update(quantity, index)
-        rules, terms = [], []
+        found = Explained([], [], {})
         for source in self.sources(quantity):
-            rules.append((source.part.rule(source.array), source.names))
+            found.rules.append((source.part.rule(source.array), source.names))
             for term in source.part.terms(source.array, index):
-                terms.append(term if source.sign > 0 else Term((MINUS_ONE, *term.factors), term.note))
-        return rules, terms
+                found.terms.append(term if source.sign > 0 else Term((MINUS_ONE, *term.factors), term.note))
+                for cell in (cell for factor in term.factors for cell in factor.cells):
+                    written = f"{cell.array}[{','.join(map(str, cell.index))}]"
+                    found.numbers[written] = float(source.part.call.array(cell.array)[cell.index])
+        return found
 
-    def _update(self, quantity: Quantity, index: Index) -> tuple[list[tuple[Rule, dict[str, str]]], list[Term]]:
+    def _update(self, quantity: Quantity, index: Index) -> Explained:
         node, own = self.problem.parameter(quantity.name)
         at = ",".join(map(str, index))
         w = Factor(f"w[{at}]", float(node.parameters[own][index]))
@@ -122,7 +133,7 @@ class World:
         terms = [product(w), product(number(-self.problem.sign), number(self.problem.rate, "η"), g)]
         sign = "+" if self.problem.sign < 0 else "−"
         names = {"w": quantity.name, "g": f"gradient of {quantity.name}", "η": "learning rate"}
-        return [(Rule(f"w′ = w {sign} η·g", lambda *_: terms), names)], terms
+        return Explained([(Rule(f"w′ = w {sign} η·g", lambda *_: terms), names)], terms, {})
 
     def before(self, quantity: Quantity) -> list[Quantity]:
         """Return the quantities that one is computed from, the nearest first."""
