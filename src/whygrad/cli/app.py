@@ -20,6 +20,7 @@ from whygrad.cli.explain import explain
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
+from whygrad.cli.verify import verify
 from whygrad.cli.warmup import warmup
 from whygrad.errors import OptionError, WhygradError
 from whygrad.version import __version__
@@ -44,6 +45,7 @@ app.command()(evaluate)
 app.command()(info)
 app.command()(check)
 app.command()(explain)
+app.command()(verify)
 app.command()(warmup)
 
 

@@ -101,9 +101,10 @@ def _show(explanation: Explanation, title: str, *, latex: bool, as_json: bool) -
 def _write_page(explainer: Explainer, path: Path, title: str) -> None:
     from whygrad.explanation.page import write_page  # noqa: PLC0415  (only here)
 
-    left_out = write_page(explainer.trace, path, title=title)
-    if left_out:
-        console.print_error(f"{path}: the network is too large for one page; left out: {', '.join(left_out)}")
+    written = write_page(explainer.trace, path, title="How this network learns", subtitle=title)
+    if written.left_out:
+        omitted = ", ".join(written.left_out)
+        console.print_error(f"{path}: the network is too large for one page; left out: {omitted}")
     console.out().print(f"wrote {console.plain(path)}")
 
 
