@@ -1,4 +1,4 @@
-"""Worked examples verified: which numbers that were computed by hand are right, and where the first wrong one is."""
+"""Worked examples verified: which numbers computed by hand are right, and where the first wrong one is."""
 
 from whygrad.explanation.verification.report import Attempt, Cell, Row, Verification, Working
 from whygrad.explanation.verification.verdicts import Verdict

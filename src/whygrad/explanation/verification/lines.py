@@ -14,10 +14,10 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'')
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """Return the line of every key and header that begins one.
+    r"""Return the line of every key and header that begins one.
 
     Example:
-        >>> lines_of("rate = 1\\n[[layers]]\\nop = 'relu'\\n[claims]\\nvalue.relu = [1,\\n2]")
+        >>> lines_of("rate = 1\n[[layers]]\nop = 'relu'\n[claims]\nvalue.relu = [1,\n2]")
         {('rate',): 1, ('layers', 0): 2, ('layers', 0, 'op'): 3, ('claims',): 4, ('claims', 'value', 'relu'): 5}
     """
     found: dict[Path, int] = {}

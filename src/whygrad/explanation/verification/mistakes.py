@@ -172,7 +172,7 @@ def _changed(problem: Problem, world: World, source: Source) -> Iterator[tuple[s
         if w.ndim == 4 and w.shape[0] == w.shape[1] > 1:
             yield "the weights were taken with filters and channels swapped", _with(part, w=w.swapaxes(0, 1)), array
     if array == "y":
-        if "b" in part.inputs:
+        if "b" in part.inputs and w is not None:
             without = {own: a for own, a in part.inputs.items() if own != "b"}
             yield "the bias is missing", replace(part, inputs=without), "y"
         yield from _before_activation(problem, world, source)

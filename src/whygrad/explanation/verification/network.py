@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from whygrad.explanation.calls import signature
 from whygrad.explanation.verification.part import Part
 from whygrad.explanation.verification.place import Place
 from whygrad.explanation.verification.problem import Goal, Node
+from whygrad.explanation.verification.winners import refuse_outside
 from whygrad.losses.registry import LOSSES
 from whygrad.ops.registry import OPERATIONS
 from whygrad.typing import Array, Shape
@@ -140,8 +143,7 @@ class Network:
         )
         y = self._try(node, place)
         if "winners" in place.value:
-            node = Node(*[getattr(node, f) for f in ("name", "op", "inputs", "parameters", "titles", "options")],
-                        winners=self._winners(node, y.shape, place.at("winners")))  # fmt: skip
+            node = replace(node, winners=self._winners(node, y.shape, place.at("winners")))
         self.nodes.append(node)
         self.shapes[name] = y.shape
 
@@ -197,8 +199,6 @@ class Network:
         inside = (array >= 0) & (array < (rows, columns)) & (array == np.floor(array))
         if not inside.all():
             place.wrong(f"places from 0,0 to {rows - 1},{columns - 1}", "another", "count rows and columns from 0")
-        from whygrad.explanation.verification.winners import refuse_outside  # noqa: PLC0415
-
         refuse_outside(node, array.astype(int), self.shapes[node.inputs["x"]], place)
         return array.astype(int)
 
@@ -206,8 +206,6 @@ class Network:
         if not isinstance(place.value, Mapping) or "op" not in place.value:
             place.wrong("op, the loss", "none", f"add op, one of {', '.join(LOSSES)}")
         op = place.at("op").choice(LOSSES, "a loss")
-        import inspect  # noqa: PLC0415
-
         parameters = inspect.signature(LOSSES[op].function).parameters.values()
         known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         place.only(["op", "target", *known], f"the keys of {op}")

@@ -32,6 +32,9 @@ class Place(NamedTuple):
     lines: Mapping[Path, int]
 
     def __str__(self) -> str:
+        inner = next((path for path in self.lines if path[: len(self.path)] == self.path), None)
+        if self.path and self.path not in self.lines and inner is not None:
+            return f"{self.file}, line {self.lines[inner]}, {key_of(self.path)}"
         known = next((self.path[:n] for n in range(len(self.path), 0, -1) if self.path[:n] in self.lines), None)
         line = f", line {self.lines[known]}" if known is not None else ""
         return f"{self.file}{line}{', ' if self.path else ''}{key_of(self.path)}"
@@ -128,8 +131,8 @@ class Place(NamedTuple):
         texts = self.numbers()
         found = np.full(texts.shape, np.nan)
         for index in np.ndindex(texts.shape):
-            if not is_blank(texts[index]):
-                found[index] = printed(texts[index]).value
+            if not is_blank(str(texts[index])):
+                found[index] = printed(str(texts[index])).value
         return found
 
     def plain(self) -> Any:

@@ -45,7 +45,7 @@ class Printed(NamedTuple):
         return abs(self.value) <= abs(number) + slack and abs(number) < abs(self.value) + self.unit - slack
 
     def _slack(self, number: float, scale: float) -> float:
-        return 1e-9 * self.unit + _FLOAT * max(abs(number), abs(self.value), scale)
+        return 1e-9 * self.unit + _FLOAT * max(abs(number), abs(self.value), scale, 1e-3)
 
 
 def printed(text: str) -> Printed:

@@ -167,7 +167,7 @@ def _cells(problem: Problem, quantity: Quantity, leaf: Place) -> tuple[dict[Inde
         return _single(shape, leaf)
     texts = leaf.numbers()
     whole = lifted(leaf, texts, shape, str(quantity))
-    cells = {i: printed(whole[i]) for i in np.ndindex(shape) if not is_blank(whole[i])}
+    cells = {i: printed(str(whole[i])) for i in np.ndindex(shape) if not is_blank(str(whole[i]))}
     return cells, texts.ndim
 
 
@@ -188,6 +188,6 @@ def _single(shape: tuple[int, ...], leaf: Place) -> tuple[dict[Index, Printed], 
         text = place.numbers()
         if text.shape:
             place.wrong("one number", f"an array of shape {text.shape}", "give each cell its own key")
-        if not is_blank(text[()]):
-            found[index] = printed(text[()])
+        if not is_blank(str(text[()])):
+            found[index] = printed(str(text[()]))
     return found, rank
