@@ -20,6 +20,7 @@ from whygrad.errors import (
     WhygradError,
 )
 from whygrad.explanation import explain
+from whygrad.explanation.verification import verify
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -84,4 +85,5 @@ __all__ = [
     "predict",
     "set_num_threads",
     "training",
+    "verify",
 ]
