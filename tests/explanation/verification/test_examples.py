@@ -1,10 +1,13 @@
 """The worked examples of the guide, verified."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from whygrad.explanation.verification import Verdict, verify
+from whygrad.explanation.verification.rendering import text
 
 EXAMPLES = Path(__file__).parents[3] / "examples/verify"
 GUIDE = (Path(__file__).parents[3] / "docs/verify.md").read_text(encoding="utf-8")
@@ -62,3 +65,29 @@ def test_a_kernel_that_was_not_flipped_is_named_and_what_follows_is_told_apart()
     for key in ("delta.conv1", "gradient.conv1.weight", "gradient.conv1.bias", "new.conv1.weight"):
         assert Verdict.WRONG not in found[key].counts
         assert found[key].after
+
+
+def test_the_format_that_the_guide_describes_is_read(tmp_path):
+    described = next(block for block in re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL) if '"Mine"' in block)
+    path = tmp_path / "mine.toml"
+    path.write_text(described, encoding="utf-8")
+    found = verify(path)
+    assert (found.subject, found.right) == ("Mine", True)
+    assert [row.key for row in found.attempts[0]] == [
+        "value.conv1",
+        "loss",
+        "delta.conv1",
+        "gradient.conv1.weight",
+        "new.conv1.weight",
+    ]
+
+
+def test_a_report_shows_itself_as_text_html_and_json():
+    found = verify(EXAMPLES / "desired_filter_answer.toml")
+    page = found._repr_html_()
+    assert "first wrong step" in page
+    assert "<script" not in page
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["right"] is False
+    narrow = text(found, width=60)
+    assert max(map(len, narrow.splitlines())) <= 110
+    assert "(−2)·1 + (−1)·(−1) + 0·0 + 0·1 = −1" in str(found)

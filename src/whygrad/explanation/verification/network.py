@@ -131,7 +131,9 @@ class Network:
         taken = self._sources[self._names.index(name)]
         count = sum(own in ("x", "a") or (own == "b" and op == "add") for own in found.inputs)
         if not found.several and len(taken) != count:
-            place.wrong(f"{count} inputs", f"{len(taken)}", f'list {count} layers, from = ["conv1", "input"]')
+            place.wrong(
+                f"{count} input{'s'[: count != 1]}", f"{len(taken)}", 'name what goes in: from = "input", or a list'
+            )
         own = [f"x{i}" for i in range(len(taken))] if found.several else list(found.inputs[:count])
         names = dict(zip(found.inputs[count:], _TITLES, strict=False)) if not found.several else {}
         options = [option for option in found.options if option != "rng"]
@@ -150,6 +152,10 @@ class Network:
     @staticmethod
     def _options(op: str, known: list[str], place: Place) -> dict[str, Any]:
         options = {name: place.at(name).plain() for name in known if name in place.value}
+        for name, parameter in inspect.signature(OPERATIONS[op].function).parameters.items():
+            needed = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+            if needed and name != "training" and name not in options:
+                place.wrong(f"{name}, an option of {op}", "none", f"add {name} = 2 or what it is")
         if op == "dropout":
             if options.setdefault("training", False):
                 place.wrong("training = false", "true", "its masks are drawn; write the mask into the weights")

@@ -106,8 +106,9 @@ def _conclusion(attempt: Attempt) -> Iterator[Line]:
     if first is not None:
         row, cell = first
         at = f"[{','.join(map(str, cell.index))}]" if cell.index else ""
-        yield Line(f"The first wrong step is the {row.name}{at}: {_number(cell.right)}, not {cell.claimed.replace('-', MINUS)}.", 0,
-                   Verdict.WRONG, True)  # fmt: skip
+        claimed = cell.claimed.replace("-", MINUS)
+        said = f"The first wrong step is the {row.name}{at}: {_number(cell.right)}, not {claimed}."
+        yield Line(said, 0, Verdict.WRONG, bold=True)
         if counts.get(Verdict.FOLLOWS):
             n = counts[Verdict.FOLLOWS]
             yield Line(

@@ -49,10 +49,11 @@ class World:
     def used(self, quantity: Quantity) -> Array:
         """Return the quantity as whatever follows uses it."""
         if quantity not in self._used:
-            array = self.computed(quantity)
-            if quantity in self.claimed:
-                array = np.where(np.isnan(self.claimed[quantity]), array, self.claimed[quantity])
-            self._used[quantity] = array
+            if self.claims_all_of(quantity):
+                self._used[quantity] = self.claimed[quantity]
+            else:
+                array, claimed = self.computed(quantity), self.claimed.get(quantity)
+                self._used[quantity] = array if claimed is None else np.where(np.isnan(claimed), array, claimed)
         return self._used[quantity]
 
     def computed(self, quantity: Quantity) -> Array:
@@ -135,15 +136,20 @@ class World:
         names = {"w": quantity.name, "g": f"gradient of {quantity.name}", "η": "learning rate"}
         return Explained([(Rule(f"w′ = w {sign} η·g", lambda *_: terms), names)], terms, {})
 
+    def claims_all_of(self, quantity: Quantity) -> bool:
+        """Return whether every cell of a quantity is claimed, so that nothing before it matters."""
+        return quantity in self.claimed and not np.isnan(self.claimed[quantity]).any()
+
     def before(self, quantity: Quantity) -> list[Quantity]:
-        """Return the quantities that one is computed from, the nearest first."""
+        """Return the quantities that one is computed from, the nearest first, up to those claimed in full."""
         found: list[Quantity] = []
         waiting = [quantity]
         while waiting:
             for one in self._directly_before(waiting.pop(0)):
                 if one not in found:
                     found.append(one)
-                    waiting.append(one)
+                    if not self.claims_all_of(one):
+                        waiting.append(one)
         return found
 
     def _directly_before(self, quantity: Quantity) -> list[Quantity]:
