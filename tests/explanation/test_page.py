@@ -15,10 +15,31 @@ from whygrad.explanation.page.kinds import _KINDS
 from whygrad.explanation.terms import RULES
 from whygrad.explanation.trace import trace
 from whygrad.layers import (
-    GELU, Add, AvgPool2d, BatchNorm2d, Concat, Conv2d, ConvTranspose2d, Dropout, Flatten, GlobalAvgPool2d, Graph, Layer,
-    LayerNorm, LeakyReLU, Linear, LogSoftmax, MaxPool2d, Pad2d, ReLU, Sequential, Sigmoid, Softmax, Tanh,
+    GELU,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Graph,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    MaxPool2d,
+    Pad2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
     UpsampleNearest2d,
-)  # fmt: skip
+)
 from whygrad.losses import cross_entropy, half_squared_error
 from whygrad.models import lenet5
 
@@ -27,7 +48,7 @@ KINDS = {"windowed", "dense", "mean", "pointwise", "routed", "rows", "normalised
 
 
 def every_kind():
-    """Return a network with branches in which every kind of layer stands, most with options that are not the usual."""
+    """Return a network with branches in which every kind of layer stands, most with unusual options."""
     return Graph(
         {
             "pad": (Pad2d((1, 0, 2, 1), mode="reflect"), "image"),
@@ -73,7 +94,12 @@ def all_kinds():
 @pytest.fixture(scope="module")
 def small():
     model = Sequential(
-        conv1=Conv2d(1, 1, 2), pool1=MaxPool2d(2), act1=Sigmoid(), flatten=Flatten(), fc1=Linear(4, 2), act2=Sigmoid()
+        conv1=Conv2d(1, 1, 2),
+        pool1=MaxPool2d(2),
+        act1=Sigmoid(),
+        flatten=Flatten(),
+        fc1=Linear(4, 2),
+        act2=Sigmoid(),
     )
     target = np.array([[1.0, 0.0]])
     return pass_of(model, (1, 1, 5, 5), target, half_squared_error, convention="hertz")
@@ -184,7 +210,14 @@ def test_names_of_the_modules_are_unique_since_they_are_put_into_one():
 # In a browser.
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ("no-sandbox", "disable-gpu", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run")
+QUIET = (
+    "no-sandbox",
+    "disable-gpu",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "no-first-run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +233,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Yield a function that opens a pass in the browser; afterwards nothing may have been asked for or complained of."""
+    """Yield what opens a pass in the browser; in the end nothing may have been asked for or complained of."""
     complaints, asked, pages = [], [], []
 
     def show(traced, **options):
@@ -308,7 +341,9 @@ def test_clicking_weights_shows_window_gradient_product_and_sum_and_holds_them(o
 def test_exactly_the_cells_that_contributed_light_up(opened, small):
     tab = opened(small)
     point(tab, "v:conv1", 5)  # (1, 1): a 2x2 window of 5x5
-    lit = tab.evaluate("Object.fromEntries([...whygrad.lit].map(([k, v]) => [k, [...v.keys()].sort((a, b) => a - b)]))")
+    lit = tab.evaluate(
+        "Object.fromEntries([...whygrad.lit].map(([k, v]) => [k, [...v.keys()].sort((a, b) => a - b)]))"
+    )
     assert lit == {"v:input": [6, 7, 11, 12], "w:conv1.weight": [0, 1, 2, 3], "w:conv1.bias": [0]}
     assert tab.locator("#wires path").count() == 9
     assert tab.locator('[data-key="v:input"]').get_attribute("data-lit") == "4"
@@ -351,7 +386,7 @@ def test_arrows_step_over_the_gap_between_maps(opened, all_kinds):
 def test_the_theme_follows_the_system_and_the_switch(opened, small):
     tab = opened(small, color_scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"
-    pixel = "[...whygrad.boards.get('w:conv1.weight').picture.getContext('2d').getImageData(3, 3, 1, 1).data].join()"
+    pixel = "whygrad.boards.get('w:conv1.weight').picture.toDataURL()"
     dark, dark_pixel = tab.evaluate(paper), tab.evaluate(pixel)
     assert dark == "rgb(19, 22, 28)"
     tab.locator("#theme").click()
@@ -367,7 +402,12 @@ def test_the_slider_goes_forward_and_then_backward(opened, small):
     assert steps("d:input") == "shown"
     tab.locator("#step").fill("1")
     assert "conv1" in tab.locator("#steptext").inner_text()
-    assert (steps("v:input"), steps("v:conv1"), steps("v:pool1"), steps("d:conv1")) == ("shown", "now", "later", "later")
+    assert (steps("v:input"), steps("v:conv1"), steps("v:pool1"), steps("d:conv1")) == (
+        "shown",
+        "now",
+        "later",
+        "later",
+    )
     last = int(tab.locator("#step").get_attribute("max"))
     tab.locator("#step").fill(str(last - 1))
     assert (steps("g:conv1.weight"), steps("d:input"), steps("d:conv1")) == ("now", "now", "shown")
@@ -393,7 +433,8 @@ def test_another_image_of_the_batch_can_be_chosen(opened, all_kinds):
 def test_max_pooling_marks_its_winners_and_relu_its_closed_gates(opened, all_kinds):
     tab = opened(all_kinds)
     rings, crosses = tab.evaluate(
-        "[[...whygrad.boards.get('v:relu').ringed], [...whygrad.boards.get('d:bn').crossed]].map((a) => a.sort((x, y) => x - y))"
+        """[whygrad.boards.get('v:relu').ringed, whygrad.boards.get('d:bn').crossed]
+             .map((set) => [...set].sort((x, y) => x - y))"""
     )
     assert crosses == np.flatnonzero(all_kinds.values["bn"].array <= 0).tolist()
     assert 0 < len(rings) <= all_kinds.values["max"].array.size
