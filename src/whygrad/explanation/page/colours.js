@@ -30,7 +30,7 @@ const SHADES = 255;
 const tables = {};
 
 /** The colours of a theme as pixels, from −max to max. */
-function table() {
+function shadeTable() {
   const name = theme();
   if (!tables[name]) {
     const shades = Array.from({ length: 2 * SHADES + 1 }, (_, k) => {
@@ -52,7 +52,7 @@ export function pixels(values, width, height, largest) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   const target = new Uint32Array(image.data.buffer);
-  const shades = table();
+  const shades = shadeTable();
   for (let i = 0; i < target.length; i++) {
     const share = largest ? values[i] / largest : 0;
     const t = Math.sign(share) * Math.sqrt(Math.min(1, Math.abs(share)));
