@@ -15,10 +15,31 @@ from whygrad.explanation.page.kinds import _KINDS
 from whygrad.explanation.terms import RULES
 from whygrad.explanation.trace import trace
 from whygrad.layers import (
-    GELU, Add, AvgPool2d, BatchNorm2d, Concat, Conv2d, ConvTranspose2d, Dropout, Flatten, GlobalAvgPool2d, Graph, Layer,
-    LayerNorm, LeakyReLU, Linear, LogSoftmax, MaxPool2d, Pad2d, ReLU, Sequential, Sigmoid, Softmax, Tanh,
+    GELU,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Graph,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    MaxPool2d,
+    Pad2d,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
     UpsampleNearest2d,
-)  # fmt: skip
+)
 from whygrad.losses import cross_entropy, half_squared_error
 from whygrad.models import lenet5
 
@@ -27,7 +48,7 @@ KINDS = {"windowed", "dense", "mean", "pointwise", "routed", "rows", "normalised
 
 
 def every_kind():
-    """Return a network with branches in which every kind of layer stands, most with options that are not the usual."""
+    """Return a network with branches in which every kind of layer stands, most with unusual options."""
     return Graph(
         {
             "pad": (Pad2d((1, 0, 2, 1), mode="reflect"), "image"),
@@ -212,7 +233,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser, tmp_path):
-    """Yield a function that opens a pass in the browser; afterwards nothing may have been asked for or complained of."""
+    """Yield what opens a pass in the browser; in the end nothing may have been asked for or complained of."""
     complaints, asked, pages = [], [], []
 
     def show(traced, **options):
@@ -365,9 +386,7 @@ def test_arrows_step_over_the_gap_between_maps(opened, all_kinds):
 def test_the_theme_follows_the_system_and_the_switch(opened, small):
     tab = opened(small, color_scheme="dark")
     paper = "getComputedStyle(document.body).backgroundColor"
-    pixel = (
-        "[...whygrad.boards.get('w:conv1.weight').picture.getContext('2d').getImageData(3, 3, 1, 1).data].join()"
-    )
+    pixel = "whygrad.boards.get('w:conv1.weight').picture.toDataURL()"
     dark, dark_pixel = tab.evaluate(paper), tab.evaluate(pixel)
     assert dark == "rgb(19, 22, 28)"
     tab.locator("#theme").click()
@@ -414,7 +433,8 @@ def test_another_image_of_the_batch_can_be_chosen(opened, all_kinds):
 def test_max_pooling_marks_its_winners_and_relu_its_closed_gates(opened, all_kinds):
     tab = opened(all_kinds)
     rings, crosses = tab.evaluate(
-        "[[...whygrad.boards.get('v:relu').ringed], [...whygrad.boards.get('d:bn').crossed]].map((a) => a.sort((x, y) => x - y))"
+        """[whygrad.boards.get('v:relu').ringed, whygrad.boards.get('d:bn').crossed]
+             .map((set) => [...set].sort((x, y) => x - y))"""
     )
     assert crosses == np.flatnonzero(all_kinds.values["bn"].array <= 0).tolist()
     assert 0 < len(rings) <= all_kinds.values["max"].array.size

@@ -126,7 +126,7 @@ export class Board {
   decorate(context, flat) {
     const { side } = this.layout;
     const marked = this.crossed?.has(flat) || this.ringed?.has(flat);
-    if (side < READABLE && !(marked && side >= 3)) return;
+    if (side < READABLE && !(marked && side >= 3)) return; // no room for a mark
     const place = this.layout.place(flat, this.sample);
     const value = this.tensor.data[flat];
     const ink = isDeep(colour(value, this.tensor.largest)) ? "rgb(255 255 255" : "rgb(20 22 28";
@@ -140,7 +140,7 @@ export class Board {
       context.textBaseline = "middle";
       context.fillText(brief(value), place.x + side / 2, place.y + side / 2);
     }
-    context.strokeStyle = `${ink} / ${this.crossed?.has(flat) ? (side < 8 ? 0.16 : 0.28) : 0.8})`;
+    context.strokeStyle = `${ink} / ${this.crossed?.has(flat) ? (side < 8 ? 0.16 : 0.28) : side < 8 ? 0.35 : 0.8})`;
     context.lineWidth = side >= READABLE ? 1.5 : 1;
     context.beginPath();
     if (this.crossed?.has(flat)) {

@@ -26,6 +26,24 @@ export function isDeep([r, g, b]) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 140;
 }
 
+const SHADES = 255;
+const tables = {};
+
+/** The colours of a theme as pixels, from −max to max. */
+function shadeTable() {
+  const name = theme();
+  if (!tables[name]) {
+    const shades = Array.from({ length: 2 * SHADES + 1 }, (_, k) => {
+      const t = (k - SHADES) / SHADES;
+      return [...colour(Math.sign(t) * t * t, 1, PALETTES[name]), 255];
+    });
+    tables[name] = new Uint32Array(new Uint8Array(shades.flat()).buffer);
+  }
+  return tables[name];
+}
+
+const NOT_FINITE = new Uint32Array(new Uint8Array([...colour(NaN, 1, PALETTES.light), 255]).buffer)[0];
+
 /** A picture of numbers, a pixel an entry, to be drawn larger. */
 export function pixels(values, width, height, largest) {
   const canvas = document.createElement("canvas");
@@ -33,10 +51,12 @@ export function pixels(values, width, height, largest) {
   canvas.height = height;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const colours = palette();
-  for (let i = 0; i < width * height; i++) {
-    const [r, g, b] = colour(values[i], largest, colours);
-    image.data.set([r, g, b, 255], 4 * i);
+  const target = new Uint32Array(image.data.buffer);
+  const shades = shadeTable();
+  for (let i = 0; i < target.length; i++) {
+    const share = largest ? values[i] / largest : 0;
+    const t = Math.sign(share) * Math.sqrt(Math.min(1, Math.abs(share)));
+    target[i] = Number.isFinite(values[i]) ? shades[SHADES + Math.round(t * SHADES)] : NOT_FINITE;
   }
   context.putImageData(image, 0, 0);
   return canvas;

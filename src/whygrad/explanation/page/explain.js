@@ -40,6 +40,7 @@ export class Network {
     this.bytes = decode(numbers);
     this.tensors = {};
     for (const [key, one] of Object.entries(facts.arrays)) this.tensors[key] = tensorAt(key, one, this.bytes);
+    if (facts.sign < 0) for (const tensor of Object.values(this.tensors)) tensor.minus = "−";
     this.layers = facts.layers.map((one) => new Layer(one, this));
     this.byName = Object.fromEntries(this.layers.map((layer) => [layer.name, layer]));
     this.byOutput = Object.fromEntries(this.layers.map((layer) => [layer.output, layer]));

@@ -57,6 +57,11 @@ def _conv_transpose2d(call: Call, kept: Bytes) -> Kind:
     return {"kind": "windowed", "big": "y", "groups": groups, "where": _place(conv_transpose2d.where_of(call))}
 
 
+def _dense(call: Call, kept: Bytes) -> Kind:
+    del call, kept
+    return {"kind": "dense"}
+
+
 def _mean(call: Call, kept: Bytes) -> Kind:
     """Return windows that pass their mean on, with the share that each entry has in it."""
     where, rows = avg_pool2d.where_of(call), RULES[call.op]["y"]
@@ -167,7 +172,7 @@ def _written(call: Call, term: Term) -> list[Any]:
 _KINDS: dict[str, Callable[[Call, Bytes], Kind]] = {
     "conv2d": _conv2d,
     "conv_transpose2d": _conv_transpose2d,
-    "linear": lambda call, kept: {"kind": "dense"},
+    "linear": _dense,
     "avg_pool2d": _mean,
     "global_avg_pool2d": _global_mean,
     "max_pool2d": _largest,

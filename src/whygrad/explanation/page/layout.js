@@ -4,7 +4,7 @@ const LARGEST = 46;
 const GAP = 5;
 
 /** How wide and high a board may be before its cells shrink. */
-const ROOM = { v: [236, 250], d: [236, 250], w: [210, 130], g: [210, 130] };
+const ROOM = { v: [264, 266], d: [264, 266], w: [210, 130], g: [210, 130] };
 
 export function layoutOf(tensor) {
   const role = tensor.key[0];
@@ -16,7 +16,7 @@ export function layoutOf(tensor) {
   for (let across = stride; across <= maps; across += stride) {
     const down = Math.ceil(maps / across);
     const side = Math.min(LARGEST, (wide - GAP * (across - 1)) / (across * width), (high - GAP * (down - 1)) / (down * height));
-    if (!best || side > best.side) best = { across, down, side };
+    if (!best || Math.floor(side) >= Math.floor(best.side)) best = { across, side };
   }
   const across = best?.across ?? 1;
   const side = best && best.side >= 2 ? Math.floor(best.side) : Math.max(1, Math.floor((best?.side ?? 1) * 2) / 2);
@@ -25,7 +25,7 @@ export function layoutOf(tensor) {
 
 /** Return how an array is cut into maps; a vector is one map, wrapped into rows. */
 function divided(shape, parameter) {
-  if (parameter && shape.length === 1) return { maps: 1, width: shape[0], height: 1, samples: 1 };
+  if (parameter && shape.length === 1) return wrapped(shape[0], 1, Math.min(shape[0], 40));
   if (parameter && shape.length === 2) return { maps: 1, width: shape[1], height: shape[0], samples: 1 };
   if (parameter) {
     const [width, height] = [shape.at(-1), shape.at(-2)];
@@ -37,8 +37,8 @@ function divided(shape, parameter) {
   return { maps, width: shape.at(-1), height: shape.at(-2), samples: shape[0] };
 }
 
-function wrapped(length, samples) {
-  const width = length <= 12 ? 1 : Math.ceil(Math.sqrt(length * 0.8));
+/** A vector: a column if it is short, else wrapped into about as many rows as columns. */
+function wrapped(length, samples, width = length <= 12 ? 1 : Math.ceil(Math.sqrt(length * 0.8))) {
   return { maps: 1, width, height: Math.ceil(length / width), samples, length };
 }
 

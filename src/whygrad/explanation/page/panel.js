@@ -4,7 +4,7 @@ import { pixels } from "./colours.js";
 import { placesOf } from "./terms.js";
 import { shown } from "./tensors.js";
 
-const MOST_TERMS = 8;
+const [MOST_TERMS, ALL_TERMS] = [8, 16];
 
 export class Panel {
   constructor(element, spoken) {
@@ -46,7 +46,8 @@ export class Panel {
       this.element.append(box);
       const names = Object.entries(layer.tensors).filter(([k, key]) => k !== "dy" && key in layer.network.tensors);
       const where = names.map(([k, key]) => `${k} is ${layer.network.tensors[key].label}`).join(", ");
-      this.element.append(made("p", "where", `${where}${formula[1] ? `; ${formula[1]}` : ""}.`));
+      const turned = layer.sign < 0 && argument !== "y" ? "; every ∂E is shown with the opposite sign" : "";
+      this.element.append(made("p", "where", `${where}${formula[1] ? `; ${formula[1]}` : ""}${turned}.`));
     }
     this.element.append(table(terms), made("p", "aside", sentence(terms, argument)));
   }
@@ -91,8 +92,9 @@ function written({ tensor, flat, text, value }) {
 
 /** The largest terms, the rest summed. */
 function table(terms) {
-  const sorted = terms.length > MOST_TERMS + 1 ? [...terms].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)) : terms;
-  const top = sorted.length > MOST_TERMS + 1 ? sorted.slice(0, MOST_TERMS) : sorted;
+  const many = terms.length > ALL_TERMS;
+  const sorted = many ? [...terms].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)) : terms;
+  const top = many ? sorted.slice(0, MOST_TERMS) : sorted;
   const rest = sorted.slice(top.length);
   const most = Math.max(...terms.map((one) => Math.abs(one.value)), 0);
   const body = made("table", "terms");

@@ -4,7 +4,7 @@ const TYPES = { float64: Float64Array, float32: Float32Array, int32: Int32Array 
 
 export class Tensor {
   constructor(key, shape, data) {
-    Object.assign(this, { key, shape, data });
+    Object.assign(this, { key, shape, data, minus: "" }); // minus: a sign before ∂E under the other convention
     this.size = shape.reduce((a, b) => a * b, 1);
     let largest = 0;
     for (const value of data) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
@@ -14,7 +14,7 @@ export class Tensor {
   /** What formulas call it: its name, with δ before it for a gradient of a value and ∂E/∂ for one of a parameter. */
   get label() {
     const name = this.key.slice(2);
-    return { v: name, d: `δ ${name}`, w: name, g: `∂E/∂${name}` }[this.key[0]];
+    return { v: name, d: `δ ${name}`, w: name, g: `${this.minus}∂E/∂${name}` }[this.key[0]];
   }
 
   index(flat) {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from functools import cache
 from html import escape
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from whygrad.explanation.notation import mathml
 from whygrad.explanation.page.arrays import Precision
 from whygrad.explanation.page.data import LIMIT, Gathered, gather
 from whygrad.explanation.trace import Trace
@@ -50,7 +50,7 @@ def write_page(
     Raises:
         FileError: it cannot be written.
     """
-    gathered = gather(trace, mathml(), limit=limit)
+    gathered = gather(trace, mathml, limit=limit)
     content = _fill(gathered, title, subtitle).encode()
     write_file(Path(path), content)
     return Written(Path(path), len(content), gathered.precision, gathered.left_out)
@@ -69,20 +69,7 @@ def page(trace: Trace, *, title: str = "whygrad", subtitle: str = "", limit: int
         >>> page(pass_).startswith("<!doctype html>")
         True
     """
-    return _fill(gather(trace, mathml(), limit=limit), title, subtitle)
-
-
-def mathml() -> Callable[[str], str]:
-    """Return what turns a formula into MathML."""
-    try:
-        found: Callable[[str], str] = import_module("whygrad.explanation.notation").mathml
-    except (ImportError, AttributeError):
-        return _as_text
-    return found
-
-
-def _as_text(formula: str) -> str:
-    return f'<math display="block"><mtext>{escape(formula)}</mtext></math>'
+    return _fill(gather(trace, mathml, limit=limit), title, subtitle)
 
 
 def _fill(gathered: Gathered, title: str, subtitle: str) -> str:
