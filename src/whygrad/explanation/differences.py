@@ -18,6 +18,7 @@ from whygrad.typing import Array
 _TOLERANCE = 1e-7
 #: The first step, relative to the number or to 1: small, since a network has kinks everywhere.
 _STEP, _GOAL = 2.0**-13, 1e-9
+_EPS = float(np.finfo(np.float64).eps)
 
 
 def of_parameter(trace: Trace, name: str, index: tuple[int, ...], claim: float) -> Difference | None:
@@ -56,7 +57,10 @@ def _difference(
     before = float(at[index])
     if not np.isfinite([before, trace.error, claim]).all():
         return None
-    problem = Problem({"entry": np.array([before])}, error, trace.error, 1.0, {"entry": np.array([claim])})
+    # A loss near 0 is often what remains of numbers of about 1, whose rounding then shows on no small scale.
+    precision = 4 * _EPS * max(1.0, 1 / max(abs(trace.error), _EPS))
+    entry, claimed = {"entry": np.array([before])}, {"entry": np.array([claim])}
+    problem = Problem(entry, error, trace.error, 1.0, claimed, precision=precision)
     start = _STEP * float(2.0 ** np.round(np.log2(max(abs(before), 0.125))))
     try:
         found = settle_entry(problem, "entry", 0, start, _GOAL * max(abs(claim), 1e-3), trace.sign * claim)

@@ -13,6 +13,8 @@ from whygrad.explanation.terms import Term, total
 Kind = Literal["activation", "delta", "parameter", "update", "loss"]
 #: How far a sum in float64 may be from what the network computed, relative to the sum of its terms' sizes.
 ROUNDING = 1e-12
+#: Differences below this are those of numbers too small for all their digits.
+TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Explanation:
     @property
     def adds_up(self) -> bool:
         """Whether the terms add up to what the network computed."""
-        size = fsum(abs(term.value) for term in self.terms) or abs(self.computed)
-        return abs(self.sum - self.computed) <= ROUNDING * size
+        size = fsum(term.size for term in self.terms) or abs(self.computed)
+        return abs(self.sum - self.computed) <= ROUNDING * size + TINY
 
     @property
     def agrees(self) -> bool:

@@ -70,9 +70,7 @@ def explain(
     Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
     errors" (1986).
     """
-    traced = trace(
-        model, params, x, target, loss=loss, training=training, seed=seed, convention=convention
-    )
+    traced = trace(model, params, x, target, loss=loss, training=training, seed=seed, convention=convention)
     return Explainer(traced)
 
 
@@ -195,9 +193,7 @@ class Explainer:
             terms = [Term((MINUS_ONE, *term.factors), term.note) for term in terms]
         symbol = "E" if name == LOSS and array == "y" else _written(array, at)
         bindings = {**layered.bindings}
-        return Part(
-            name, layered.call.op, symbol, found.formula, found.where, bindings, tuple(terms), words
-        )
+        return Part(name, layered.call.op, symbol, found.formula, found.where, bindings, tuple(terms), words)
 
 
 def _reasoned(trace: Trace, layered: Layered, terms: list[Term], words: str) -> str:

@@ -22,7 +22,7 @@ def document(explanation: Explanation) -> str:
 
 
 def body(explanation: Explanation) -> str:
-    """Return what stands between ``\\begin{document}`` and its end, to be pasted into another report."""
+    r"""Return what stands between ``\begin{document}`` and its end, to be pasted into another report."""
     lines = [rf"\noindent\textbf{{{escaped(explanation.subject)}}} $= {_number(explanation.sum, 9)}$", ""]
     for part in explanation.parts:
         lines += _part(part)
@@ -48,7 +48,9 @@ def _part(part: Part) -> list[str]:
     ]
     if part.where:
         lines.append(rf"{{\small {escaped(part.where)}}}")
-    rows = [rf"{latex(part.symbol)} &= {_signed(chosen.terms, 0)}"] if chosen.terms else [f"{latex(part.symbol)} &= 0"]
+    rows = (
+        [rf"{latex(part.symbol)} &= {_signed(chosen.terms, 0)}"] if chosen.terms else [f"{latex(part.symbol)} &= 0"]
+    )
     rows += [f"&\\quad {_signed(chosen.terms, k)}" for k in range(1, len(chosen.terms))]
     if chosen.others or chosen.zeros:
         rows.append(rf"&\quad + {_number(chosen.rest)} \quad\text{{({escaped(rest_of(chosen))})}}")

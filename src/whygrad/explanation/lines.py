@@ -69,7 +69,9 @@ def in_numbers(term: Term) -> str:
     while len(factors) > 1 and factors[0].value == -1 and not factors[0].cells:
         sign, factors = (MINUS if not sign else ""), factors[1:]
     written = [digits(factor.value) for factor in factors]
-    return sign + "·".join(f"({one})" if one.startswith(MINUS) and (k or sign) else one for k, one in enumerate(written))
+    return sign + "·".join(
+        f"({one})" if one.startswith(MINUS) and (k or sign) else one for k, one in enumerate(written)
+    )
 
 
 def _inside(factor: Factor, among_others: bool) -> str:

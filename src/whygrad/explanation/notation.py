@@ -1,8 +1,8 @@
 """The notation of formulas: one text, shown as it is, as LaTeX, or as MathML.
 
-``dw[f,c] = Σ_{n} dy[n,f]·x[n,c]`` has sums and maxima over indices, products with ·, fractions with /, powers with ^,
-roots with √, conditions in brackets that count 1 or 0, and indices in brackets after a name. A name that begins with
-d is a gradient: dw is ∂E/∂w.
+``dw[f,c] = Σ_{n} dy[n,f]·x[n,c]`` has sums and maxima over indices, products with ·, fractions with /, powers
+with ^, roots with √, conditions in brackets that count 1 or 0, and indices in brackets after a name. A name that
+begins with d is a gradient: dw is ∂E/∂w.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _TOKEN = re.compile(
     r"|(?P<sign>[=+\-−·/^√()\[\],>≤<≥:…{}]))"
 )
 _GREEK = {
-    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "Δ": r"\Delta", "ε": r"\varepsilon", "η": r"\eta",
-    "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "σ": r"\sigma", "φ": r"\varphi", "Φ": r"\Phi",
+    "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "Δ": r"\Delta", "ε": r"\varepsilon",
+    "η": r"\eta", "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "σ": r"\sigma", "φ": r"\varphi", "Φ": r"\Phi",
 }  # fmt: skip
 _GRADIENTS = ("x", "w", "b", "y", "z", "a", "γ", "β", "gamma", "beta")
 _FUNCTIONS = {"log", "tanh", "floor", "max"}
@@ -90,27 +90,27 @@ class _Parser:
             node = Node("power", "", (node, _bare(self.atom())))
         return node
 
-    def atom(self) -> Node:
-        token = self.take()
-        if token in ("-", "−"):
-            return Node("row", "", (Node("sign", token), self.power()))
-        if token == "√":
+    def atom(self) -> Node:  # noqa: PLR0911 - one for each kind
+        piece = self.take()
+        if piece in ("-", "−"):
+            return Node("row", "", (Node("sign", piece), self.power()))
+        if piece == "√":
             return Node("root", "", (_bare(self.power()),))
-        if token == "(":
+        if piece == "(":
             inner = self.several(")")
             return Node("round", "", (inner,))
-        if token == "[":
+        if piece == "[":
             return Node("bracket", "", (self.several("]"),))
-        if token.endswith("_{"):
+        if piece.endswith("_{"):
             below = self.several("}")
-            return Node("row", "", (Node("big", token[:-2], (below,)), self.product()))
-        if token == "…":
-            return Node("name", token)
-        if token[0].isdigit():
-            return Node("number", token)
-        if not token[0].isalpha():
-            raise ValueError(token)
-        return self.named(token)
+            return Node("row", "", (Node("big", piece[:-2], (below,)), self.product()))
+        if piece == "…":
+            return Node("name", piece)
+        if piece[0].isdigit():
+            return Node("number", piece)
+        if not piece[0].isalpha():
+            raise ValueError(piece)
+        return self.named(piece)
 
     def named(self, name: str) -> Node:
         if self.peek() == "[":

@@ -31,7 +31,7 @@ def why_zero(trace: Trace, layer: str, indices: Iterable[Index]) -> str:
     return ", ".join(f"at {count:,} {reason}" for reason, count in counted.most_common(3))
 
 
-def _reason(trace: Trace, name: str, index: Index, depth: int) -> str:
+def _reason(trace: Trace, name: str, index: Index, depth: int) -> str:  # noqa: PLR0911 - one for each kind of layer
     uses = trace.values[name].uses
     if len(uses) != 1 or uses[0].call == LOSS or not depth:
         return ""
@@ -43,6 +43,8 @@ def _reason(trace: Trace, name: str, index: Index, depth: int) -> str:
         return ""
     if op in _GATES:
         return f"{layered.name} {_GATES[op]}" if dy[index] != 0 else _reason(trace, layered.name, index, depth - 1)
+    if op == "batch_norm2d" and not layered.call.options["training"]:
+        return _reason(trace, layered.name, index, depth - 1)
     if op == "max_pool2d":
         return _pooled(trace, layered, index, depth)
     if op == "flatten":

@@ -40,12 +40,12 @@ def text(explanation: Explanation, width: int) -> Iterator[Any]:
     for part in explanation.parts:
         yield Text("")
         yield Text.assemble((part.call, "bold"), ("  " + part.op, "dim"), ("   " + legend(part), "dim"))
-        yield Padding(Text(part.formula), (0, 0, 0, 2))
+        yield Padding(Text(part.formula), (0, 0, 0, 2), expand=False)
         if part.where:
-            yield Padding(Text(part.where, style="dim"), (0, 0, 0, 2))
+            yield Padding(Text(part.where, style="dim"), (0, 0, 0, 2), expand=False)
         if part.terms:
-            yield Padding(Text(filled_in(part)), (0, 0, 0, 2))
-        yield Padding(_table(part, len(explanation.parts) > 1), (0, 0, 0, 2))
+            yield Padding(Text(filled_in(part)), (0, 0, 0, 2), expand=False)
+        yield _table(part, with_sum=len(explanation.parts) > 1)
     yield Text("")
     yield _witnesses(explanation)
     if explanation.sentence:
@@ -56,28 +56,29 @@ def text(explanation: Explanation, width: int) -> Iterator[Any]:
     del width
 
 
-def _table(part: Part, with_sum: bool) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _table(part: Part, *, with_sum: bool) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column()  # sets the others in
     table.add_column(style="cyan", overflow="fold")
     table.add_column(justify="right", overflow="fold")
     table.add_column(justify="right")
     table.add_column(style="dim")
     chosen = shown(part.terms)
     for term in chosen.terms:
-        table.add_row(in_symbols(term), in_numbers(term), digits(term.value), term.note)
+        table.add_row("", in_symbols(term), in_numbers(term), digits(term.value), term.note)
     if chosen.others or chosen.zeros:
-        table.add_row(Text(rest_of(chosen), style="dim"), "", digits(chosen.rest), "")
+        table.add_row("", Text(rest_of(chosen), style="dim"), "", digits(chosen.rest), "")
     if not part.terms:
-        table.add_row("no terms", "", "0", "")
+        table.add_row("", "no terms", "", "0", "")
     if with_sum:
-        table.add_row(Text(f"in {part.call}", style="bold"), "", Text(digits(part.sum), style="bold"), "")
+        table.add_row("", Text(f"in {part.call}", style="bold"), "", Text(digits(part.sum), style="bold"), "")
     return table
 
 
 def _witnesses(explanation: Explanation) -> Table:
     table = Table.grid(padding=(0, 2))
     for column in ("left", "right", "left"):
-        table.add_column(justify=column)  # type: ignore[arg-type]
+        table.add_column(justify=column)
     count = len(explanation.terms)
     if explanation.parts:
         table.add_row(f"sum of {count:,} terms" if count != 1 else "the one term", digits(explanation.sum, 9), "")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from whygrad.checking.unrolled import Step, Unrolled, flat
-from whygrad.errors import OptionError, ShapeError
+from whygrad.errors import OptionError
 from whygrad.explanation.calls import call_of
 from whygrad.explanation.terms import Call
 from whygrad.layers import Graph, Layer
 from whygrad.losses.registry import LOSSES
-from whygrad.typing import Array, Loss, Params, Pullback
+from whygrad.typing import Array, Loss, Params
 
 Convention = Literal["gradient", "hertz"]
 #: The name of the loss among the calls of a trace.
@@ -113,7 +112,7 @@ def trace(
     """
     if convention not in get_args(Convention):
         raise OptionError("explain", 'convention "gradient" or "hertz"', f"{convention!r}", "change convention")
-    exact = {name: np.asarray(array).astype(np.float64) for name, array in params.items()}
+    exact: dict[str, Array] = {name: np.asarray(array).astype(np.float64) for name, array in params.items()}
     inputs = tuple(np.asarray(one).astype(np.float64) for one in (x if isinstance(x, tuple) else (x,)))
     y, pullback, _ = model(exact, *inputs, training=training, rng=np.random.default_rng(seed))
     error, dy = loss(y, target)
@@ -244,7 +243,8 @@ def _names(model: Layer, steps: list[Step], inputs: int) -> dict[int, str]:
 
 def _loss_call(loss: Loss, y: Any, target: Any, error: float, dy: Any, sign: float, tracer: _Tracer) -> Layered:
     """Return the loss as a call; rules are known for whygrad's own, also with options bound by ``partial``."""
-    function, options = loss, {}
+    function: Any = loss
+    options: dict[str, Any] = {}
     while hasattr(function, "func") and hasattr(function, "keywords"):
         if getattr(function, "args", ()):
             break

@@ -36,13 +36,14 @@ def _scale(call: Call, c: int) -> Factor:
 
 def _centred(call: Call, n: int, c: int, a: int, b: int) -> Factor:
     x = call["x"][n, c, a, b]
-    return of(f"({{0}} - μ[{c}])", x.value - float(_of(call).mean[c]), x)
+    mean = float(_of(call).mean[c])
+    return of(f"({{0}} - μ[{c}])", x.value - mean, x, size=abs(x.value) + abs(mean))
 
 
 def _normalised(call: Call, n: int, c: int, a: int, b: int) -> Factor:
     x = call["x"][n, c, a, b]
-    value = _centred(call, n, c, a, b).value * _scale(call, c).value
-    return of(f"x̂[{n},{c},{a},{b}]", value, x)
+    centred, scale = _centred(call, n, c, a, b), _scale(call, c).value
+    return of(f"x̂[{n},{c},{a},{b}]", centred.value * scale, x, size=centred.size * scale)
 
 
 def _y(call: Call, n: int, c: int, a: int, b: int) -> Iterator[Term]:

@@ -102,7 +102,10 @@ def _words(call: Call, index: Index, terms: list[Term]) -> str:
     return f"The softmax gives class {m} the probability {math.exp(row.log_p[m]):.3g}, the target {row.a[m]:.3g}."
 
 
-_WHERE = "p is the softmax of the row; a is the target, 1 for the right class unless smoothed or weighted; N counts the samples"
+_WHERE = (
+    "p is the softmax of the row; a is the target, 1 for the right class unless smoothed or weighted; "
+    "N counts the samples"
+)
 RULES = {
     "y": Rule("E = −1/N·Σ_{n,k} a[n,k]·log(p[n,k])", _value, _WHERE),
     "dz": Rule("dz[n,m] = 1/N·(p[n,m]·Σ_{k} a[n,k] − a[n,m])", _dz, _WHERE, _words),

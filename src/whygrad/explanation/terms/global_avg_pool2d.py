@@ -26,7 +26,8 @@ def _dx(call: Call, n: int, c: int, _a: int, _b: int) -> Iterator[Term]:
 def _words(call: Call, index: Index, terms: list[Term]) -> str:
     del index, terms
     x = call.inputs["x"]
-    return f"Each of the {x.shape[2] * x.shape[3]:,} entries of the channel gets an equal share of its mean's gradient."
+    entries = x.shape[2] * x.shape[3]
+    return f"Each of the {entries:,} entries of the channel gets an equal share of its mean's gradient."
 
 
 RULES = {

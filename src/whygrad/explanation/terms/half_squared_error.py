@@ -17,7 +17,7 @@ def _share(call: Call) -> tuple[Factor, ...]:
 def difference(call: Call, at: Index, text: str = "({0} - {1})") -> Factor:
     """Return z − t at an index."""
     z, t = call["z"][at], call["t"][at]
-    return of(text, z.value - t.value, z, t)
+    return of(text, z.value - t.value, z, t, size=abs(z.value) + abs(t.value))
 
 
 def _value(call: Call) -> Iterator[Term]:

@@ -21,7 +21,13 @@ def _share(call: Call) -> tuple[Factor, ...]:
 def _excess(call: Call, n: int, k: int, at: Index, text: str) -> Factor:
     margin = float(call.options.get("margin", 1.0))
     s, right = call["z"][n, k, *at], call["z"][n, _label(call, n, at), *at]
-    return of(text.replace("Δ", f"{margin:.6g}".replace("-", MINUS)), s.value - right.value + margin, s, right)
+    return of(
+        text.replace("Δ", f"{margin:.6g}".replace("-", MINUS)),
+        s.value - right.value + margin,
+        s,
+        right,
+        size=abs(s.value) + abs(right.value) + margin,
+    )
 
 
 def _others(call: Call, n: int, at: Index) -> Iterator[int]:
@@ -30,7 +36,7 @@ def _others(call: Call, n: int, at: Index) -> Iterator[int]:
 
 def _charged(call: Call, n: int, k: int, at: Index) -> Factor:
     excess = _excess(call, n, k, at, "[{0} - {1} + Δ > 0]")
-    return excess._replace(value=float(excess.value > 0))
+    return excess._replace(value=float(excess.value > 0), size=0.0)
 
 
 def _value(call: Call) -> Iterator[Term]:

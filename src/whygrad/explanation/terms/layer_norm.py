@@ -30,21 +30,22 @@ def _scale(call: Call, index: Index) -> Factor:
 
 def _centred(call: Call, index: Index) -> Factor:
     x = call["x"][index]
-    return of(f"({{0}} - μ[{_written(_split(call, index)[0])}])", x.value - float(_row(call, index).mean()), x)
+    mean, sample = float(_row(call, index).mean()), _split(call, index)[0]
+    return of(f"({{0}} - μ[{_written(sample)}])", x.value - mean, x, size=abs(x.value) + abs(mean))
 
 
 def _normalised(call: Call, index: Index) -> Factor:
-    value = _centred(call, index).value * _scale(call, index).value
-    return of(f"x̂[{_written(index)}]", value, call["x"][index])
+    centred, scale = _centred(call, index), _scale(call, index).value
+    return of(f"x̂[{_written(index)}]", centred.value * scale, call["x"][index], size=centred.size * scale)
 
 
 def _written(index: Index) -> str:
     return ",".join(map(str, index))
 
 
-def _mean(text: str, call: Call, sample: Index, values: Array) -> Factor:
+def _mean(text: str, sample: Index, values: Array) -> Factor:
     cells = tuple(Cell("dy", (*sample, *at)) for at in every(*values.shape))
-    return Factor(f"{text}[{_written(sample)}]", float(values.mean()), cells)
+    return Factor(f"{text}[{_written(sample)}]", float(values.mean()), cells, float(np.abs(values).mean()))
 
 
 def _y(call: Call, *index: int) -> Iterator[Term]:
@@ -59,8 +60,8 @@ def _dx(call: Call, *index: int) -> Iterator[Term]:
     g = call.inputs["gamma"] * call.array("dy")[sample]
     normalised = (row - row.mean()) * scale.value
     yield product(call["dy"][index], call["gamma"][feature], scale, note="straight through")
-    yield product(MINUS_ONE, _mean("mean_g", call, sample, g), scale, note="through the mean")
-    through = _mean("mean_gx̂", call, sample, g * normalised)
+    yield product(MINUS_ONE, _mean("mean_g", sample, g), scale, note="through the mean")
+    through = _mean("mean_gx̂", sample, g * normalised)
     yield product(MINUS_ONE, through, _normalised(call, index), scale, note="through the variance")
 
 

@@ -24,7 +24,7 @@ def _dx(call: Call, *index: int) -> Iterator[Term]:
     y, k = call["y"][index], class_of(call, index)
     probability = float(np.exp(y.value))
     for m, at in along(call, index):
-        yield product(call["dy"][at], of(f"([{k} = {m}] - e^({{0}}))", float(k == m) - probability, y))
+        yield product(call["dy"][at], of(f"([{k} = {m}] - e^({{0}}))", float(k == m) - probability, y, size=1.0))
 
 
 RULES = {

@@ -43,7 +43,7 @@ def _dx(slope: Slope, call: Call, *index: int) -> Iterator[Term]:
         yield product(call["dy"][index], *factors)
 
 
-def of(text: str, value: float, *entries: Factor) -> Factor:
+def of(text: str, value: float, *entries: Factor, size: float = 0.0) -> Factor:
     """Return a factor that is computed from some entries, which stand in its text as {0}, {1}, ...
 
     Example:
@@ -51,7 +51,7 @@ def of(text: str, value: float, *entries: Factor) -> Factor:
         'tanh(x[3])'
     """
     cells = tuple(cell for entry in entries for cell in entry.cells)
-    return Factor(text.replace("-", MINUS).format(*(entry.text for entry in entries)), value, cells)
+    return Factor(text.replace("-", MINUS).format(*(entry.text for entry in entries)), value, cells, size)
 
 
 def gate(x: Factor) -> Factor:

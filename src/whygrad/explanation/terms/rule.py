@@ -16,7 +16,8 @@ Index = tuple[int, ...]
 MINUS = "−"
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cell:
     """One entry of an array of an operation's call."""
 
     array: str  #: "x", "w", "y", "dy", ...
@@ -29,6 +30,7 @@ class Factor(NamedTuple):
     text: str  #: in the notation of formulas: "dy[0,1,2,2]" or "1 − y[0,1]"
     value: float
     cells: tuple[Cell, ...] = ()
+    size: float = 0.0  #: of a difference, what it is the difference of: its rounding errors are relative to that
 
 
 class Term(NamedTuple):
@@ -42,6 +44,11 @@ class Term(NamedTuple):
         """The product of the factors."""
         return prod(factor.value for factor in self.factors)
 
+    @property
+    def size(self) -> float:
+        """What rounding errors of the term are relative to: its own size, unless something cancelled in it."""
+        return prod(max(abs(factor.value), factor.size) for factor in self.factors)
+
 
 def product(*factors: Factor, note: str = "") -> Term:
     """Return the product of some factors."""
@@ -53,7 +60,7 @@ def number(value: float, text: str | None = None) -> Factor:
 
     Example:
         >>> number(0.5, "1/2")
-        Factor(text='1/2', value=0.5, cells=())
+        Factor(text='1/2', value=0.5, cells=(), size=0.0)
         >>> number(-2.0).text
         '−2'
     """

@@ -9,7 +9,7 @@ from whygrad.explanation.terms.rule import Call, Factor
 def _slope(call: Call, x: Factor, y: Factor) -> list[tuple[Factor, ...]]:
     del call, y
     s = of("σ({0})", sigmoid(x.value), x)
-    return [(s,), (x, s, of("(1 - σ({0}))", sigmoid(-x.value), x))]
+    return [(s,), (x, s, of("(1 - σ({0}))", 1 - s.value, x, size=1.0))]
 
 
 RULES = pointwise(

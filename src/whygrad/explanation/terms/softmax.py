@@ -34,7 +34,7 @@ def _y(call: Call, *index: int) -> Iterator[Term]:
 def _dx(call: Call, *index: int) -> Iterator[Term]:
     y, k = call["y"], class_of(call, index)
     for m, at in along(call, index):
-        other = of(f"([{k} = {m}] - {{0}})", float(k == m) - y[index].value, y[index])
+        other = of(f"([{k} = {m}] - {{0}})", float(k == m) - y[index].value, y[index], size=1.0)
         yield product(call["dy"][at], y[at], other)
 
 

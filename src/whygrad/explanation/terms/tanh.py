@@ -10,5 +10,5 @@ RULES = pointwise(
     "y = tanh(x)",
     "dx = dy·(1 − y^2)",
     value=lambda call, x: [of("tanh({0})", math.tanh(x.value), x)],
-    slope=lambda call, x, y: [(of("(1 - {0}^2)", (1 - y.value) * (1 + y.value), y),)],
+    slope=lambda call, x, y: [(of("(1 - {0}^2)", 1 - y.value**2, y, size=1.0),)],
 )
