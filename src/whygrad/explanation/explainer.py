@@ -65,7 +65,7 @@ def explain(
         >>> weight.sum, weight.computed, round(weight.difference.value, 6), weight.agrees
         (-2.0, -2.0, -2.0, True)
         >>> weight.sentence
-        'This weight was used at 4 positions; only 1 of the 4 carries gradient: at 1 relu1 is closed, ...'
+        'This weight was used at 4 positions; only 1 of the 4 carries gradient.'
 
     Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
     errors" (1986).
