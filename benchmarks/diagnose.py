@@ -103,7 +103,14 @@ def judge(path: Path, entry: dict[str, Any]) -> Judged:
     began = time.perf_counter()
     cause = KINDS[entry["kind"]](case).cause
     seconds = time.perf_counter() - began
-    return Judged(entry["id"], entry["kind"], entry["label"], outcome_of(cause, entry["label"], entry.get("also", [])), cause, seconds)
+    return Judged(
+        entry["id"],
+        entry["kind"],
+        entry["label"],
+        outcome_of(cause, entry["label"], entry.get("also", [])),
+        cause,
+        seconds,
+    )
 
 
 def measure(folder: Path, report: Report) -> None:
@@ -127,7 +134,10 @@ def measure(folder: Path, report: Report) -> None:
         if j.outcome not in ("right", "right by also"):
             report.say(f"{j.name}: {j.outcome}; it is {j.label}, told was {j.cause or 'nothing'}")
     if left_out:
-        report.say("left out, since nothing in them is a gradient: " + ", ".join(f"{n} of kind {k}" for k, n in left_out.items()))
+        report.say(
+            "left out, since nothing in them is a gradient: "
+            + ", ".join(f"{n} of kind {k}" for k, n in left_out.items())
+        )
 
 
 def _row(kind: str, judged: list[Judged]) -> list[str]:

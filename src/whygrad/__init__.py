@@ -1,10 +1,23 @@
 """A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
 The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
-``initializers``, ``data``, ``training``, ``checking`` and ``diagnosis``. What people type most stands here as well.
+``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most stands
+here as well.
 """
 
-from whygrad import checking, data, diagnosis, initializers, layers, losses, models, ops, optim, training
+from whygrad import (
+    checking,
+    data,
+    diagnosis,
+    explanation,
+    initializers,
+    layers,
+    losses,
+    models,
+    ops,
+    optim,
+    training,
+)
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
 from whygrad.diagnosis import Diagnosis, diagnose, diagnose_arrays, diagnose_loss, diagnose_network
 from whygrad.engines import current_engine, engine
@@ -19,6 +32,8 @@ from whygrad.errors import (
     ShapeError,
     WhygradError,
 )
+from whygrad.explanation import explain
+from whygrad.explanation.verification import verify
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -73,6 +88,8 @@ __all__ = [
     "diagnosis",
     "engine",
     "evaluate",
+    "explain",
+    "explanation",
     "fit",
     "get_num_threads",
     "half_squared_error",
@@ -87,4 +104,5 @@ __all__ = [
     "predict",
     "set_num_threads",
     "training",
+    "verify",
 ]

@@ -34,7 +34,9 @@ def conv_full_correlation(dy, x, w, b, stride, pad):
     around = np.pad(wide, ((0, 0), (0, 0), (R - 1, R - 1), (S - 1, S - 1)))
     turned = np.rot90(w, 2, axes=(2, 3)).transpose(1, 0, 2, 3)
     dxp = conv_forward(around, turned, np.zeros(C))
-    dw = conv_forward(padded(x, pad).transpose(1, 0, 2, 3), wide.transpose(1, 0, 2, 3), np.zeros(F)).transpose(1, 0, 2, 3)
+    dw = conv_forward(padded(x, pad).transpose(1, 0, 2, 3), wide.transpose(1, 0, 2, 3), np.zeros(F)).transpose(
+        1, 0, 2, 3
+    )
     return dxp[:, :, pad : pad + H, pad : pad + W], dw, np.einsum("nfij->f", dy)
 
 
@@ -63,7 +65,9 @@ def conv_taps(dy, x, w, b, stride, pad):
         for s in range(S):
             part = xp[:, :, r : r + stride * I : stride, s : s + stride * J : stride]
             dw[:, :, r, s] = np.tensordot(dy, part, axes=((0, 2, 3), (0, 2, 3)))
-            dxp[:, :, r : r + stride * I : stride, s : s + stride * J : stride] += np.einsum("nfij,fc->ncij", dy, w[:, :, r, s])
+            dxp[:, :, r : r + stride * I : stride, s : s + stride * J : stride] += np.einsum(
+                "nfij,fc->ncij", dy, w[:, :, r, s]
+            )
     return dxp[:, :, pad : xp.shape[2] - pad, pad : xp.shape[3] - pad], dw, dy.sum(axis=3).sum(axis=2).sum(axis=0)
 
 
@@ -82,7 +86,9 @@ def conv_gather(dy, x, w, b, stride, pad):
 
 
 def conv_nhwc(dy, x, w, b, stride, pad):
-    dx, dw, db = conv_taps(dy.transpose(0, 3, 1, 2), x.transpose(0, 3, 1, 2), w.transpose(3, 2, 0, 1), b, stride, pad)
+    dx, dw, db = conv_taps(
+        dy.transpose(0, 3, 1, 2), x.transpose(0, 3, 1, 2), w.transpose(3, 2, 0, 1), b, stride, pad
+    )
     return dx.transpose(0, 2, 3, 1), dw.transpose(2, 3, 1, 0), db
 
 
@@ -103,7 +109,10 @@ class ConvLayer:
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0):
         k = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         self.stride, self.padding = stride, padding
-        self.W, self.b = np.random.default_rng(0).normal(size=(out_channels, in_channels, *k)), np.zeros(out_channels)
+        self.W, self.b = (
+            np.random.default_rng(0).normal(size=(out_channels, in_channels, *k)),
+            np.zeros(out_channels),
+        )
 
     def forward(self, x):
         self.x = x
@@ -303,7 +312,10 @@ def variants():
     for name, f in CONVOLUTIONS.items():
         yield f"conv2d, {name}", lambda seed, f=f: diagnose(f, "conv2d", seed=seed)
     yield "conv2d, NHWC", lambda seed: diagnose(conv_nhwc, "conv2d", seed=seed)
-    yield "conv2d, NHWC declared", lambda seed: diagnose(conv_nhwc, "conv2d", layout="NHWC", weights="HWIO", seed=seed)
+    yield (
+        "conv2d, NHWC declared",
+        lambda seed: diagnose(conv_nhwc, "conv2d", layout="NHWC", weights="HWIO", seed=seed),
+    )
     yield "conv2d, cache", lambda seed: diagnose(conv_cs231n, "conv2d", conv_cs231n_forward, seed=seed)
     yield "conv2d, class", lambda seed: diagnose(ConvLayer, "conv2d", seed=seed)
     yield "conv2d, object", lambda seed: diagnose(ConvLayer(3, 2, 3), "conv2d", seed=seed)
@@ -322,10 +334,21 @@ def variants():
         yield f"linear, {f.__name__}", lambda seed, f=f: diagnose(f, "linear", seed=seed)
     for f in (norm_compact, norm_staged):
         yield f"batch_norm2d, {f.__name__}", lambda seed, f=f: diagnose(f, "batch_norm2d", seed=seed)
-    yield "dropout", lambda seed: diagnose(lambda dy, cache: dy * cache["mask"] * cache["scale"], "dropout", dropout_forward, seed=seed)
-    yield "dropout, not scaled", lambda seed: diagnose(lambda dy, cache: dy * cache[0], "dropout", dropout_plain_forward, seed=seed)
+    yield (
+        "dropout",
+        lambda seed: diagnose(
+            lambda dy, cache: dy * cache["mask"] * cache["scale"], "dropout", dropout_forward, seed=seed
+        ),
+    )
+    yield (
+        "dropout, not scaled",
+        lambda seed: diagnose(lambda dy, cache: dy * cache[0], "dropout", dropout_plain_forward, seed=seed),
+    )
     for name, form in LOSSES.items():
-        yield f"loss, {name}", lambda seed, form=form: diagnose_loss(*form[:2], *form[2](np.random.default_rng(seed)), seed=seed)
+        yield (
+            f"loss, {name}",
+            lambda seed, form=form: diagnose_loss(*form[:2], *form[2](np.random.default_rng(seed)), seed=seed),
+        )
     for name, form in NETWORKS.items():
         yield f"network, {name}", lambda seed, form=form: _network(form, seed)
 
@@ -416,7 +439,12 @@ def _mlp(f, slope, end, delta):
 
 
 def _mlp_data(rng):
-    params = {"W1": rng.normal(size=(4, 5)), "b1": rng.normal(size=5), "W2": rng.normal(size=(5, 3)), "b2": rng.normal(size=3)}
+    params = {
+        "W1": rng.normal(size=(4, 5)),
+        "b1": rng.normal(size=5),
+        "W2": rng.normal(size=(5, 3)),
+        "b2": rng.normal(size=3),
+    }
     return params, rng.normal(size=(6, 4)), np.eye(3)[rng.integers(0, 3, 6)]
 
 
@@ -441,17 +469,28 @@ def _conv_net():
         return {"w": dw, "b": db, "V": m.reshape(len(x), -1).T @ d, "c": d.sum(0)}
 
     def make(rng):
-        params = {"w": rng.normal(size=(2, 1, 3, 3)), "b": rng.normal(size=2) + 0.5, "V": rng.normal(size=(8, 3)), "c": rng.normal(size=3)}
+        params = {
+            "w": rng.normal(size=(2, 1, 3, 3)),
+            "b": rng.normal(size=2) + 0.5,
+            "V": rng.normal(size=(8, 3)),
+            "c": rng.normal(size=3),
+        }
         return params, rng.normal(size=(3, 1, 6, 6)), np.eye(3)[rng.integers(0, 3, 3)]
 
     return loss, gradients, make
 
 
-_SLOPES = {"sigmoid": (sigma, lambda a: a * (1 - a)), "tanh": (np.tanh, lambda a: 1 - a * a), "relu": (lambda z: np.maximum(z, 0), lambda a: a > 0)}
+_SLOPES = {
+    "sigmoid": (sigma, lambda a: a * (1 - a)),
+    "tanh": (np.tanh, lambda a: 1 - a * a),
+    "relu": (lambda z: np.maximum(z, 0), lambda a: a > 0),
+}
 _ENDS = {
     "softmax": (lambda z, t: -(t * np.log(_softmax(z))).sum() / len(z), lambda z, t: (_softmax(z) - t) / len(z)),
     "square": (lambda z, t: 0.5 * ((z - t) ** 2).sum(), lambda z, t: z - t),
     "sigmoid and square": (lambda z, t: ((sigma(z) - t) ** 2).mean(), lambda z, t: 2 * (sigma(z) - t) * sigma(z) * (1 - sigma(z)) / z.size),
     "binary": (lambda z, t: (np.logaddexp(0, z) - t * z).sum(), lambda z, t: sigma(z) - t),
 }  # fmt: skip
-NETWORKS = {f"{a} and {e}": _mlp(*_SLOPES[a], *_ENDS[e]) for a in _SLOPES for e in _ENDS} | {"convolution": _conv_net()}
+NETWORKS = {f"{a} and {e}": _mlp(*_SLOPES[a], *_ENDS[e]) for a in _SLOPES for e in _ENDS} | {
+    "convolution": _conv_net()
+}

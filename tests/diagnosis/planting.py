@@ -9,7 +9,9 @@ from whygrad.diagnosis.registry import subject
 
 SUBJECTS = {name: subject(name) for name in OPERATIONS}
 #: Every mistake with each output that it is about.
-ENTRIES = [(name, m, output) for name, s in SUBJECTS.items() for m in s.mistakes for output in m.outputs if output != "y"]
+ENTRIES = [
+    (name, m, output) for name, s in SUBJECTS.items() for m in s.mistakes for output in m.outputs if output != "y"
+]
 FORWARDS = [(name, m) for name, s in SUBJECTS.items() for m in s.mistakes if "y" in m.outputs]
 
 
@@ -67,7 +69,10 @@ def spoils(target, output, wrong, seed=0):
     """Whether mistakes change anything at the probes, so that there is something to find."""
     for probe in target.probes(target, np.random.default_rng(seed), {}):
         value = predict(probe, output, wrong)
-        if value is not None and (value.shape != probe.right[output].shape or not np.allclose(value, probe.right[output], rtol=1e-5, atol=1e-9)):
+        if value is not None and (
+            value.shape != probe.right[output].shape
+            or not np.allclose(value, probe.right[output], rtol=1e-5, atol=1e-9)
+        ):
             return True
     return False
 

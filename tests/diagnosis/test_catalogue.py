@@ -62,7 +62,9 @@ def _missed(name, seeds):
             found = said_of(name, {output: (m,)}, seed)
             others = [f.output for f in found if not f.fine and f.output != output]
             if others or not (named(found, m.label) or set(m.also) & {found.cause}):
-                missed.append(f"{output}: {m.label} ({m.does}), seed {seed}: told {found.cause} {found.also} {others}")
+                missed.append(
+                    f"{output}: {m.label} ({m.does}), seed {seed}: told {found.cause} {found.also} {others}"
+                )
     return missed, count
 
 

@@ -42,13 +42,19 @@ def test_pytorch_is_not_accused(seed):
         return gradients(lambda a: f.max_pool2d(a, k, stride), dy, x)[0]
 
     def norm(dy, x, gamma, beta, eps):
-        return gradients(lambda x, g, b: f.batch_norm(x, None, None, g, b, training=True, eps=eps), dy, x, gamma, beta)
+        return gradients(
+            lambda x, g, b: f.batch_norm(x, None, None, g, b, training=True, eps=eps), dy, x, gamma, beta
+        )
 
     assert diagnose(conv, "conv2d", seed=seed).healthy
     assert diagnose(pool, "max_pool2d", seed=seed).healthy
     assert diagnose(norm, "batch_norm2d", seed=seed).healthy
     for name in ("relu", "sigmoid", "tanh", "softplus", "elu", "silu", "gelu"):
-        assert diagnose(lambda dy, x, name=name: gradients(getattr(f, name), dy, x)[0], name, seed=seed).healthy, name
+        assert diagnose(lambda dy, x, name=name: gradients(getattr(f, name), dy, x)[0], name, seed=seed).healthy, (
+            name
+        )
     x, w, dy = rng.normal(size=(2, 3, 6, 7)), rng.normal(size=(4, 3, 3, 2)), rng.normal(size=(2, 4, 3, 4))
-    dx, dw = gradients(lambda x, w: f.conv2d(x, w, stride=2, padding=1), rng.normal(size=(2, 4, 3, 4)) * 0 + dy, x, w)
+    dx, dw = gradients(
+        lambda x, w: f.conv2d(x, w, stride=2, padding=1), rng.normal(size=(2, 4, 3, 4)) * 0 + dy, x, w
+    )
     assert diagnose_arrays("conv2d", x=x, w=w, dy=dy, dx=dx, dw=dw, stride=2, padding=1).healthy

@@ -25,6 +25,8 @@ from whygrad.layers import (
     Tanh,
 )
 from whygrad.layers.sequential import joined
+from whygrad.ops import max_pool2d, relu
+from whygrad.ops.max_pool2d import max_pool2d_relu
 
 DTYPES = (np.float32, np.float64)
 
@@ -102,6 +104,36 @@ def test_large_batches_have_the_same_bits(dtype, training):
     assert_same(model, draw(model, 1, dtype), laid(x, "channels last"), training=training)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("samples", [0, 1, 4, 5, 70])
+@pytest.mark.parametrize(("features", "bias"), [(1, True), (37, False), (256, True), (600, True)])
+def test_dense_layers_have_the_same_bits(dtype, samples, features, bias):
+    model = Sequential(Linear(features, 50, bias=bias), ReLU(), Linear(50, 7, bias=bias), ReLU())
+    x = np.random.default_rng(samples).normal(size=(samples, features)).astype(dtype)
+    params = draw(model, 3, dtype)
+    assert_same(model, params, x, training=True)
+    assert (model(params, x)[0] == 0).any() or not samples
+    zeros = {name: np.full_like(array, -0.0) for name, array in params.items()}
+    assert_same(model, zeros, x, training=True)
+    with np.errstate(all="ignore"):
+        assert_same(model, params, np.where(x > 1, np.nan, x), training=True)
+
+
+@pytest.mark.parametrize("kernel", [(15, 17), (16, 16), (15, 18)])
+@pytest.mark.parametrize("engine", ["compiled", "definition"])
+def test_windows_with_as_many_taps_as_a_byte_holds(kernel, engine):
+    x = np.random.default_rng(0).normal(size=(2, 3, 33, 36)) - 3.0  # in some windows everything is cut off
+    with whygrad.engine(engine):
+        y, pullback = max_pool2d_relu(x, kernel_size=kernel, stride=(5, 6))
+        cut, gate = relu(x)
+        wanted, pool = max_pool2d(cut, kernel_size=kernel, stride=(5, 6))
+        dy = np.random.default_rng(1).normal(size=y.shape)
+        np.testing.assert_array_equal(y, wanted)
+        np.testing.assert_array_equal(pullback(dy), gate(pool(dy)))
+    assert (y == 0).any()
+    assert (y > 0).any()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0, -0.0])
 @pytest.mark.parametrize("first", [BatchNorm2d(2), Residual(Tanh(), activation=ReLU()), Sequential()])
 def test_what_is_not_finite_or_ties_at_the_kink(value, first):
@@ -117,9 +149,9 @@ def test_what_is_not_finite_or_ties_at_the_kink(value, first):
 
 def test_which_layers_are_joined():
     layers = [Conv2d(1, 2, 3), BatchNorm2d(2), ReLU(), MaxPool2d(2), ReLU(), MaxPool2d(2), ReLU(), Flatten()]
-    runs, partners = joined({str(i): layer for i, layer in enumerate(layers)})
-    assert list(runs) == ["0", "1", "3", "4", "6", "7"]
-    assert partners == {"1": "2", "4": "5"}
+    runs, partners = joined({str(i): layer for i, layer in enumerate([*layers, Linear(2, 2), ReLU(), ReLU()])})
+    assert list(runs) == ["0", "1", "3", "4", "6", "7", "8", "10"]
+    assert partners == {"1": "2", "4": "5", "8": "9"}
 
 
 def test_subclasses_are_not_joined():

@@ -17,9 +17,11 @@ from whygrad.cli import console
 from whygrad.cli.check import check
 from whygrad.cli.diagnose import diagnose
 from whygrad.cli.evaluate import evaluate
+from whygrad.cli.explain import explain
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
+from whygrad.cli.verify import verify
 from whygrad.cli.warmup import warmup
 from whygrad.errors import OptionError, WhygradError
 from whygrad.version import __version__
@@ -43,6 +45,8 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(explain)
+app.command()(verify)
 app.command()(diagnose)
 app.command()(warmup)
 

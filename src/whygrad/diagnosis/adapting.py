@@ -149,8 +149,14 @@ def guarded(call: Callable[[], Any]) -> tuple[Any, str | None, bool, bool]:
 
 def described(error: BaseException) -> str:
     """Return an error as a phrase with the line of the person's own file."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not {"site-packages", "whygrad"} & set(Path(f.filename).parts)]
-    line = f", line {frames[-1].lineno} of {Path(frames[-1].filename).name}: {frames[-1].line or ''}" if frames else ""
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)
+        if not {"site-packages", "whygrad"} & set(Path(f.filename).parts)
+    ]
+    line = (
+        f", line {frames[-1].lineno} of {Path(frames[-1].filename).name}: {frames[-1].line or ''}" if frames else ""
+    )
     return f"{type(error).__name__}: {' '.join(str(error).split())}{line}"
 
 
@@ -165,7 +171,10 @@ def deliberate(error: BaseException) -> bool:
 
 
 def sorted_results(
-    raw: Any, wanted: Sequence[str], shapes: Mapping[str, tuple[int, ...]], seen: dict[tuple[str, ...], int] | None = None
+    raw: Any,
+    wanted: Sequence[str],
+    shapes: Mapping[str, tuple[int, ...]],
+    seen: dict[tuple[str, ...], int] | None = None,
 ) -> dict[str, Any]:
     """Return gradients by name, from a tuple in any order that the shapes decide, a dictionary or one array.
 
@@ -189,7 +198,10 @@ def sorted_results(
 
 
 def _order(
-    raw: Sequence[Any], wanted: Sequence[str], shapes: Mapping[str, tuple[int, ...]], seen: dict[tuple[str, ...], int]
+    raw: Sequence[Any],
+    wanted: Sequence[str],
+    shapes: Mapping[str, tuple[int, ...]],
+    seen: dict[tuple[str, ...], int],
 ) -> tuple[str, ...]:
     """Return the names of a tuple's parts: as usual, unless another order fits all parts, now and before."""
     count = min(len(raw), len(wanted))
@@ -232,8 +244,16 @@ class Code:
         layout: of images and of weights, where it is not NCHW and FCRS.
     """
 
-    def __init__(self, backward: Any, forward: Any, order: Sequence[str], outputs: Sequence[str], layout: Layout) -> None:
-        self.backward, self.forward, self.order, self.outputs, self.layout = backward, forward, list(order), list(outputs), layout
+    def __init__(
+        self, backward: Any, forward: Any, order: Sequence[str], outputs: Sequence[str], layout: Layout
+    ) -> None:
+        self.backward, self.forward, self.order, self.outputs, self.layout = (
+            backward,
+            forward,
+            list(order),
+            list(outputs),
+            layout,
+        )
         self.calls = 0
         self.orders: dict[tuple[str, ...], int] = {}
 
@@ -253,7 +273,9 @@ class Code:
         return result
 
     def _values(self, probe: Probe) -> tuple[dict[str, Any], dict[str, Array]]:
-        arrays = {name: self.layout.to_person(name, np.array(a)) for name, a in {**probe.inputs, "dy": probe.dy}.items()}
+        arrays = {
+            name: self.layout.to_person(name, np.array(a)) for name, a in {**probe.inputs, "dy": probe.dy}.items()
+        }
         values: dict[str, Any] = {"dy": arrays.pop("dy"), **arrays}
         before = {name: a.copy() for name, a in values.items()}
         values |= {k: v for k, v in probe.options.items() if not k.startswith("_")}
@@ -317,7 +339,12 @@ class Code:
                 kept |= {str(k): v for k, v in kept[name].items()}
         for output in self.outputs[1:]:
             if found.get(output) is None:
-                names = [k for k in kept if k.lower() in GRADIENTS.get(output, ()) - {output[1:], "weight", "weights", "bias", "kernel", "w", "b"}]
+                names = [
+                    k
+                    for k in kept
+                    if k.lower()
+                    in GRADIENTS.get(output, ()) - {output[1:], "weight", "weights", "bias", "kernel", "w", "b"}
+                ]
                 if names:
                     found[output] = kept[names[0]]
 

@@ -64,15 +64,32 @@ def diagnose_arrays(
     began = time.monotonic()
     target = subject_of(op)
     results = {name: _array(given[name], name) for name in (*target.build, "y") if given.get(name) is not None}
-    inputs = {name: _array(given[name], name) for name in (*target.inputs, "dy") if given.get(name) is not None and name not in results}
+    inputs = {
+        name: _array(given[name], name)
+        for name in (*target.inputs, "dy")
+        if given.get(name) is not None and name not in results
+    }
     options = {k: v for k, v in given.items() if k not in results and k not in inputs and v is not None}
-    unknown = set(options) - set(target.options) - {"stride", "padding", "kernel_size", "mask", "scale", "axis", "scale_factor"}
+    unknown = (
+        set(options)
+        - set(target.options)
+        - {"stride", "padding", "kernel_size", "mask", "scale", "axis", "scale_factor"}
+    )
     if unknown:
-        raise OptionError("diagnose_arrays", f"arrays and options of {target.name}", ", ".join(sorted(unknown)), "check the names")
+        raise OptionError(
+            "diagnose_arrays", f"arrays and options of {target.name}", ", ".join(sorted(unknown)), "check the names"
+        )
     if not results:
-        raise OptionError("diagnose_arrays", f"one of {', '.join((*target.build, 'y'))}", "none", "pass the gradient in question")
+        raise OptionError(
+            "diagnose_arrays", f"one of {', '.join((*target.build, 'y'))}", "none", "pass the gradient in question"
+        )
     if "dy" not in inputs and set(results) != {"y"}:
-        raise OptionError("diagnose_arrays", "dy, the gradient with respect to the output", "none", "pass dy: the gradients are made from it")
+        raise OptionError(
+            "diagnose_arrays",
+            "dy, the gradient with respect to the output",
+            "none",
+            "pass dy: the gradients are made from it",
+        )
     with engines.engine("definition"):
         probe, results, notes = _read(target, inputs, results, options, layout, weights)
         exact = {name: precision if precision is not None else digits(a) for name, a in results.items()}
@@ -81,7 +98,9 @@ def diagnose_arrays(
         for name in results:
             findings.append(judge(target, name, [outcome], precision=exact[name]))
         findings = conventions(target, findings, [outcome])
-    return Diagnosis(subject=target.name, findings=tuple(findings), notes=tuple(notes), calls=0, seconds=time.monotonic() - began)
+    return Diagnosis(
+        subject=target.name, findings=tuple(findings), notes=tuple(notes), calls=0, seconds=time.monotonic() - began
+    )
 
 
 def digits(a: Array) -> float:
@@ -105,12 +124,22 @@ def digits(a: Array) -> float:
 def _array(value: Any, name: str) -> Array:
     array = as_array(value)
     if array is None:
-        raise OptionError("diagnose_arrays", f"{name} as an array of numbers", f"{type(value).__name__}", "pass an array without missing rows")
+        raise OptionError(
+            "diagnose_arrays",
+            f"{name} as an array of numbers",
+            f"{type(value).__name__}",
+            "pass an array without missing rows",
+        )
     return array
 
 
 def _read(
-    target: Subject, inputs: dict[str, Array], results: dict[str, Array], options: dict[str, Any], layout: str | None, weights: str | None
+    target: Subject,
+    inputs: dict[str, Array],
+    results: dict[str, Array],
+    options: dict[str, Any],
+    layout: str | None,
+    weights: str | None,
 ) -> tuple[Probe, dict[str, Array], list[str]]:
     """Return the probe that the arrays make, with the results in its order of axes.
 
@@ -119,7 +148,10 @@ def _read(
     """
     used = {**target.options, **{k: v for k, v in options.items() if k not in ("mask", "scale")}}
     if "mask" in options:
-        used |= {"_mask": np.asarray(options["mask"]), "_scale": float(options.get("scale", 1 / (1 - float(used.get("p") or 0))))}
+        used |= {
+            "_mask": np.asarray(options["mask"]),
+            "_scale": float(options.get("scale", 1 / (1 - float(used.get("p") or 0)))),
+        }
     readings = list(_readings(target, {**inputs, **results}, layout, weights))
     fitting = []
     for reading in readings:
@@ -128,7 +160,12 @@ def _read(
             fitting.append((reading, probe))
     if not fitting:
         shapes = ", ".join(f"{n} {a.shape}" for n, a in {**inputs, **results}.items())
-        raise ShapeError("diagnose_arrays", f"shapes that fit {target.name} with {_told(used)}", shapes, "check stride and padding, or say layout and weights")
+        raise ShapeError(
+            "diagnose_arrays",
+            f"shapes that fit {target.name} with {_told(used)}",
+            shapes,
+            "check stride and padding, or say layout and weights",
+        )
     chosen = _decided(fitting, results)
     reading, probe = chosen
     notes = []
@@ -160,22 +197,37 @@ def _decided(fitting: list[tuple[Reading, Probe]], results: Mapping[str, Array])
     if len(right) == 1:
         return right[0]
     told = ", ".join(f"{i or '-'}/{k or '-'}" for i, k in list(distinct)[:4])
-    raise ShapeError("diagnose_arrays", "one order of axes", f"several that fit: {told}", 'say layout="NHWC" and weights="HWIO", or pass y')
+    raise ShapeError(
+        "diagnose_arrays",
+        "one order of axes",
+        f"several that fit: {told}",
+        'say layout="NHWC" and weights="HWIO", or pass y',
+    )
 
 
 def _same(pair: tuple[Reading, Probe], name: str) -> bool:
     reading, probe = pair
     truth = probe.y if name == "y" else probe.right.get(name)
-    return truth is not None and truth.shape == reading.arrays[name].shape and bool(np.allclose(truth, reading.arrays[name], rtol=1e-4))
+    return (
+        truth is not None
+        and truth.shape == reading.arrays[name].shape
+        and bool(np.allclose(truth, reading.arrays[name], rtol=1e-4))
+    )
 
 
-def _readings(target: Subject, arrays: Mapping[str, Array], layout: str | None, weights: str | None) -> Iterator[Reading]:
+def _readings(
+    target: Subject, arrays: Mapping[str, Array], layout: str | None, weights: str | None
+) -> Iterator[Reading]:
     """Yield the ways in which the axes can be ordered, the usual one first."""
     windowed = target.name.endswith("2d")
     if target.name == "linear":
         for order in [weights.upper()] if weights else ["IO", "OI"]:
-            turned = {n: a.T if order == "IO" and n in ("w", "dw") and a.ndim == 2 else a for n, a in arrays.items()}
-            yield Reading("", order, {n: np.atleast_2d(a) if n in ("x", "dy", "dx", "y") else a for n, a in turned.items()})
+            turned = {
+                n: a.T if order == "IO" and n in ("w", "dw") and a.ndim == 2 else a for n, a in arrays.items()
+            }
+            yield Reading(
+                "", order, {n: np.atleast_2d(a) if n in ("x", "dy", "dx", "y") else a for n, a in turned.items()}
+            )
         return
     if not windowed or target.name == "batch_norm2d":
         yield Reading("", "", dict(arrays))
@@ -211,7 +263,9 @@ def _with_axes(arrays: Mapping[str, Array], image: str, kernel: str) -> Iterator
     yield Reading(image, kernel, turned)
 
 
-def _probe(target: Subject, reading: Reading, inputs: Mapping[str, Array], options: Mapping[str, Any]) -> Probe | None:
+def _probe(
+    target: Subject, reading: Reading, inputs: Mapping[str, Array], options: Mapping[str, Any]
+) -> Probe | None:
     """Return the probe of a reading; None where its shapes do not fit the operation."""
     given = {name: reading.arrays[name] for name in inputs}
     dy = given.pop("dy", np.zeros(0))

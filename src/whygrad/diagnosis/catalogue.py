@@ -73,7 +73,9 @@ class Subject:
     mistakes: tuple[Mistake, ...]
     sizes: Callable[[Probe], dict[str, float]]
     options: Mapping[str, Any] = field(default_factory=dict)  #: what may be given, with what is usual
-    factor_labels: Mapping[str, str] = field(default_factory=dict)  #: names of factors that have a cause of their own
+    factor_labels: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: names of factors that have a cause of their own
     linear: bool = True  #: whether the gradients are linear in dy
     lines: Mapping[str, str] = field(default_factory=dict)  #: for each output the right line of code
     alternatives: Callable[[Probe, str], list[Array]] | None = None  #: what is right as well, at ties and kinks

@@ -78,7 +78,11 @@ def _log(a: Array) -> Array:
 LOSSES = (
     Loss("square", lambda o, t: float(((o - t) ** 2).sum()), lambda o, t: 2 * (o - t)),
     Loss("cross-entropy", lambda o, t: float(-(t * _log(o)).sum()), lambda o, t: -t / o),
-    Loss("binary cross-entropy", lambda o, t: float(-(t * _log(o) + (1 - t) * _log(1 - o)).sum()), lambda o, t: (o - t) / (o * (1 - o))),
+    Loss(
+        "binary cross-entropy",
+        lambda o, t: float(-(t * _log(o) + (1 - t) * _log(1 - o)).sum()),
+        lambda o, t: (o - t) / (o * (1 - o)),
+    ),
     Loss("absolute", lambda o, t: float(np.abs(o - t).sum()), lambda o, t: np.sign(o - t)),
 )
 
@@ -119,7 +123,9 @@ class Chain:
         self._mixed(probes, deltas, params, joints, found)
         for stage in self.stages:
             if self.regulariser and "w" in stage.params:
-                found[stage.params["w"]] = found[stage.params["w"]] + 2 * self.regulariser * params[stage.params["w"]]
+                found[stage.params["w"]] = (
+                    found[stage.params["w"]] + 2 * self.regulariser * params[stage.params["w"]]
+                )
         return found
 
     def _through_the_end(
@@ -134,7 +140,9 @@ class Chain:
         z = end["x"] if fused else end.y
         right = predict(end.changed(delta), "dx", ()) if fused else delta
         assert right is not None
-        loss = Probe("end", {"z": z}, np.ones(()), loss_subject_of(float(self.loss.value(end.y, goal))), {"target": goal})
+        loss = Probe(
+            "end", {"z": z}, np.ones(()), loss_subject_of(float(self.loss.value(end.y, goal))), {"target": goal}
+        )
         loss.__dict__["right"] = {"dz": right}
         value = predict(loss, "dz", (wrong,))
         if value is None or value.shape != z.shape:
@@ -144,7 +152,13 @@ class Chain:
         return value * (self.scale(len(z)) if own else 1.0), last - 1 if fused else last
 
     def _through(
-        self, k: int, probes: Sequence[Probe], delta: Array, params: Mapping[str, Array], joints: Joints, found: dict[str, Array]
+        self,
+        k: int,
+        probes: Sequence[Probe],
+        delta: Array,
+        params: Mapping[str, Array],
+        joints: Joints,
+        found: dict[str, Array],
     ) -> Array:
         """Go through one stage backwards: its parameters' gradients, and delta before it."""
         stage = self.stages[k]
@@ -161,7 +175,12 @@ class Chain:
         return value
 
     def _mixed(
-        self, probes: Sequence[Probe], deltas: Mapping[int, Array], params: Mapping[str, Array], joints: Joints, found: dict[str, Array]
+        self,
+        probes: Sequence[Probe],
+        deltas: Mapping[int, Array],
+        params: Mapping[str, Array],
+        joints: Joints,
+        found: dict[str, Array],
     ) -> None:
         """Take another layer's delta or input for a parameter's gradient, where a mistake says so."""
         for joint, value in joints.items():
@@ -177,14 +196,18 @@ class Chain:
             if role[0] == "dot":
                 if probes[x_of].y.shape != probe.dy.shape:
                     raise Impossible
-                found[stage.params["w"]] = np.full_like(params[stage.params["w"]], (probe.dy * probes[x_of].y).sum())
+                found[stage.params["w"]] = np.full_like(
+                    params[stage.params["w"]], (probe.dy * probes[x_of].y).sum()
+                )
                 continue
             other = {"y": probes[x_of].y, "x": probes[x_of]["x"]}[role[0]]
             if other.shape != probe["x"].shape:
                 raise Impossible
             changed = probe.changed(x=other)
             changed.__dict__["y"] = probes[k].y
-            found[stage.params[role[1]]] = stage.back(role[1], _predicted(changed, f"d{role[1]}", None), params[stage.params[role[1]]])
+            found[stage.params[role[1]]] = stage.back(
+                role[1], _predicted(changed, f"d{role[1]}", None), params[stage.params[role[1]]]
+            )
 
 
 #: Labels of end mistakes that are formulas of their own, without the right gradient in them.
@@ -193,7 +216,15 @@ FORMULAS = {"loss_derivative_wrong", "softmax_derivative_formula_wrong", "softma
 
 def loss_subject_of(value: float) -> Subject:
     """Return the subject of a loss whose value is known."""
-    return Subject("loss", ("z",), {"dz": lambda p, _: p.right["dz"]}, lambda p, _: np.asarray(value), lambda *_: [], (), lambda p: {"N": p["z"].shape[0]})
+    return Subject(
+        "loss",
+        ("z",),
+        {"dz": lambda p, _: p.right["dz"]},
+        lambda p, _: np.asarray(value),
+        lambda *_: [],
+        (),
+        lambda p: {"N": p["z"].shape[0]},
+    )
 
 
 def _predicted(probe: Probe, output: str, wrong: Mistake | None) -> Array:
@@ -235,10 +266,17 @@ def target_like(t: Array, out: Array) -> Array:
 
 
 def identified(
-    loss: Callable[[Mapping[str, Array]], float], params: Mapping[str, Array], x: Array, t: Array, rng: np.random.Generator
+    loss: Callable[[Mapping[str, Array]], float],
+    params: Mapping[str, Array],
+    x: Array,
+    t: Array,
+    rng: np.random.Generator,
 ) -> Chain | None:
     """Return the chain whose loss this is; None where none of those tried gives it."""
-    draws = [{n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()} for _ in range(DRAWS)]
+    draws = [
+        {n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()}
+        for _ in range(DRAWS)
+    ]
     values = np.array([loss(d) for d in draws])
     if not np.isfinite(values).all():
         return None
@@ -295,7 +333,11 @@ def _biases(params: Mapping[str, Array], weights: list[str], singles: list[str])
 
 
 def _continued(
-    params: Mapping[str, Array], biases: Mapping[str, str], weights: Sequence[str], shape: tuple[int, ...], done: tuple[Any, ...]
+    params: Mapping[str, Array],
+    biases: Mapping[str, str],
+    weights: Sequence[str],
+    shape: tuple[int, ...],
+    done: tuple[Any, ...],
 ) -> Iterator[tuple[Any, ...]]:
     if not weights:
         yield done
@@ -303,7 +345,13 @@ def _continued(
     name, rest = weights[0], weights[1:]
     w = params[name]
     named = {"w": name, **({"b": biases[name]} if name in biases else {})}
-    if w.ndim == 4 or (w.ndim in (2, 3) and len(shape) == 4 and shape[1] == 1 and max(w.shape[-2:]) <= min(shape[2:]) and int(np.prod(shape[1:])) not in w.shape):
+    if w.ndim == 4 or (
+        w.ndim in (2, 3)
+        and len(shape) == 4
+        and shape[1] == 1
+        and max(w.shape[-2:]) <= min(shape[2:])
+        and int(np.prod(shape[1:])) not in w.shape
+    ):
         full = w if w.ndim == 4 else w[None, None] if w.ndim == 2 else w[:, None]
         yield from _after_convolution(params, biases, rest, shape, done, named, full)
         return
@@ -399,7 +447,9 @@ def _end(
             c, *_ = np.linalg.lstsq(columns_, values, rcond=None)
             if np.abs(columns_ @ c - values).max() <= EXACT * np.abs(values).max() and c[0] > 0:
                 per = _per_sample(float(c[0]), n, goal)
-                return Chain(stages, loss, per, float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0, columns)
+                return Chain(
+                    stages, loss, per, float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0, columns
+                )
     return None
 
 
@@ -408,14 +458,16 @@ def _per_sample(factor: float, n: int, goal: Array) -> bool:
     if n == 1:
         return False
     rest = factor * n
-    return any(abs(rest - k) < 1e-6 * k for k in (1.0, 0.5, 2.0, 1 / goal.shape[1], 0.5 / goal.shape[1], 2 / goal.shape[1]))
+    return any(
+        abs(rest - k) < 1e-6 * k for k in (1.0, 0.5, 2.0, 1 / goal.shape[1], 0.5 / goal.shape[1], 2 / goal.shape[1])
+    )
 
 
 def as_given(chain: Chain, x: Array, t: Array) -> tuple[Array, Array]:
     """Return data in the reading that the chain was found with."""
     for images, goal, columns in _readings(x, t):
-        if columns == chain.columns and (images.ndim == 4) == (chain.stages[0].kind in ("conv2d", "flatten", "max_pool2d", "avg_pool2d")):
+        if columns == chain.columns and (images.ndim == 4) == (
+            chain.stages[0].kind in ("conv2d", "flatten", "max_pool2d", "avg_pool2d")
+        ):
             return images, goal
     return x, t
-
-

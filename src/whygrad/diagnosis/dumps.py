@@ -52,11 +52,21 @@ def load_dump(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     readers = {".npz": _npz, ".mat": _mat, ".json": _json}
     if path.suffix.lower() not in readers:
-        raise OptionError(str(path), f"a file that ends in {', '.join(SUFFIXES)}", path.suffix or "no ending", "save the arrays as one of these")
+        raise OptionError(
+            str(path),
+            f"a file that ends in {', '.join(SUFFIXES)}",
+            path.suffix or "no ending",
+            "save the arrays as one of these",
+        )
     if not path.is_file():
         raise FileError(str(path), "a dump of arrays", "a folder" if path.is_dir() else "none", "check the path")
     if path.stat().st_size > LARGEST:
-        raise FileError(str(path), f"at most {LARGEST // 2**20} MiB", f"{path.stat().st_size // 2**20} MiB", "save fewer samples")
+        raise FileError(
+            str(path),
+            f"at most {LARGEST // 2**20} MiB",
+            f"{path.stat().st_size // 2**20} MiB",
+            "save fewer samples",
+        )
     return named(readers[path.suffix.lower()](path), path)
 
 
@@ -81,7 +91,18 @@ def _name(key: str, value: Any) -> str | None:
             if plain == name or plain in known:
                 return name
     for name, known in GRADIENTS.items():
-        if plain == name or plain in known - {"x", "w", "b", "input", "weight", "weights", "bias", "kernel", "gamma", "beta"}:
+        if plain == name or plain in known - {
+            "x",
+            "w",
+            "b",
+            "input",
+            "weight",
+            "weights",
+            "bias",
+            "kernel",
+            "gamma",
+            "beta",
+        }:
             return name
     for name in ("dy", "x", "w", "b", "gamma", "beta", "y", "mask"):
         if plain == name or plain in NAMES[name]:
@@ -94,13 +115,20 @@ def _npz(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             size = sum(item.file_size for item in archive.infolist())
         if size > LARGEST:
-            raise FileError(str(path), f"at most {LARGEST // 2**20} MiB unpacked", f"{size // 2**20} MiB", "save fewer samples")
+            raise FileError(
+                str(path), f"at most {LARGEST // 2**20} MiB unpacked", f"{size // 2**20} MiB", "save fewer samples"
+            )
         with np.load(path, allow_pickle=False) as content:
             return {name: _plain(content[name]) for name in content.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
         objects = "pickle" in str(error).lower() or "object" in str(error).lower()
         received = "Python objects, which are not opened" if objects else "a damaged file"
-        raise FileError(str(path), "arrays of numbers saved by np.savez", received, "save it again: np.savez(path, x=x, dy=dy, dw=dw)") from error
+        raise FileError(
+            str(path),
+            "arrays of numbers saved by np.savez",
+            received,
+            "save it again: np.savez(path, x=x, dy=dy, dw=dw)",
+        ) from error
 
 
 def _plain(array: Any) -> Any:
@@ -114,11 +142,15 @@ def _mat(path: Path) -> dict[str, Any]:
     try:
         from scipy.io import loadmat  # noqa: PLC0415 - an extra that nothing else needs
     except ImportError as error:
-        raise FileError(str(path), "SciPy, which reads MATLAB's files", "none", "pip install 'whygrad[mat]'") from error
+        raise FileError(
+            str(path), "SciPy, which reads MATLAB's files", "none", "pip install 'whygrad[mat]'"
+        ) from error
     try:
         content = loadmat(path, squeeze_me=False)
     except NotImplementedError as error:
-        raise FileError(str(path), "a file of MATLAB's version 7 or less", "version 7.3", "save('dump.mat', '-v7')") from error
+        raise FileError(
+            str(path), "a file of MATLAB's version 7 or less", "version 7.3", "save('dump.mat', '-v7')"
+        ) from error
     except Exception as error:  # whatever SciPy finds in a damaged file
         raise FileError(str(path), "a MATLAB file", "a damaged one", "save it again") from error
     found: dict[str, Any] = {}
@@ -138,14 +170,24 @@ def _json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise FileError(str(path), "JSON", "something else", "save an object of lists by name") from error
     if not isinstance(content, dict):
-        raise FileError(str(path), "a JSON object", f"a {type(content).__name__}", 'save {"op": "conv2d", "x": [...], "dy": [...]}')
+        raise FileError(
+            str(path),
+            "a JSON object",
+            f"a {type(content).__name__}",
+            'save {"op": "conv2d", "x": [...], "dy": [...]}',
+        )
     found: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, list):
             try:
                 found[name] = np.array(value, np.float64)
             except (ValueError, TypeError) as error:
-                raise FileError(str(path), f"{name} as nested lists of numbers of even lengths", "others", "check the rows of it") from error
+                raise FileError(
+                    str(path),
+                    f"{name} as nested lists of numbers of even lengths",
+                    "others",
+                    "check the rows of it",
+                ) from error
         else:
             found[name] = value
     return found

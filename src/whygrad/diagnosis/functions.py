@@ -82,7 +82,9 @@ def diagnose(
         ('batch_scale_wrong', 'your db is 1/N times what it should be')
     """
     if backward is None and forward is None:
-        raise OptionError("diagnose", "a backward, a forward or both", "neither", "pass the function in question first")
+        raise OptionError(
+            "diagnose", "a backward, a forward or both", "neither", "pass the function in question first"
+        )
     began = time.monotonic()
     backward, forward = _methods(backward, forward)
     limited = Limited(time_limit)
@@ -91,9 +93,13 @@ def diagnose(
     def work() -> Diagnosis:
         with engines.engine("definition"):
             target = _subject(op, forward, backward, given)
-            first = limited.wrap("backward", backward) if callable(backward) and not is_layer(backward) else backward
+            first = (
+                limited.wrap("backward", backward) if callable(backward) and not is_layer(backward) else backward
+            )
             second = forward if forward is None else limited.wrap("forward", forward)
-            return _diagnosed(target, first, second, given, layout, weights, outputs, seed, source_of(backward, forward))
+            return _diagnosed(
+                target, first, second, given, layout, weights, outputs, seed, source_of(backward, forward)
+            )
 
     try:
         found = limited.run(work)
@@ -117,8 +123,12 @@ def _subject(op: str | None, forward: Any, backward: Any, options: Mapping[str, 
         return subject_of(op)
     if forward is None:
         if is_layer(backward):
-            raise OptionError("diagnose", "op, the operation that the layer is", "None", 'pass op="conv2d" or another')
-        raise OptionError("diagnose", "op, or a forward as its reference", "neither", 'pass op="conv2d" or forward=f')
+            raise OptionError(
+                "diagnose", "op, the operation that the layer is", "None", 'pass op="conv2d" or another'
+            )
+        raise OptionError(
+            "diagnose", "op, or a forward as its reference", "neither", 'pass op="conv2d" or forward=f'
+        )
     guessed = None if "inputs" in options else recognised(forward)
     return guessed or own_subject(forward, options.get("inputs"))
 
@@ -128,9 +138,7 @@ def _hung(name: str, error: CheckError) -> Diagnosis:
     return Diagnosis(subject=name, findings=(finding,))
 
 
-def _code(
-    subject: Subject, backward: Any, forward: Any, layout: Layout, outputs: Sequence[str] | None
-) -> Code:
+def _code(subject: Subject, backward: Any, forward: Any, layout: Layout, outputs: Sequence[str] | None) -> Code:
     order = (*subject.inputs, *subject.options)
     names = list(outputs or subject.build)
     if is_layer(backward):
@@ -154,7 +162,9 @@ def _diagnosed(
 def _read(probes: list[Probe], subject: Subject, backward: Any) -> list[Probe]:
     """Return the probes with the usual values of options that the code takes and never reads."""
     kept = probes
-    names = {name.lower() for name in unread(backward)} if backward is not None and not is_layer(backward) else set()
+    names = (
+        {name.lower() for name in unread(backward)} if backward is not None and not is_layer(backward) else set()
+    )
     for role, values in USUAL.items():
         if role in subject.options and names & (NAMES[role] | {role}):
             kept = [p for p in kept if _is_usual(p, role, values)] or kept
@@ -175,7 +185,11 @@ def _judged(
     if backward is not None:
         findings = [judge(subject, output, outcomes, source) for output in code.outputs]
         findings = _excused(subject, conventions(subject, findings, outcomes), outcomes, source)
-        again = masks.resampled(outcomes) if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine else None
+        again = (
+            masks.resampled(outcomes)
+            if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine
+            else None
+        )
         findings = [again] if again is not None else _states(findings, code, outcomes)
     if any(o.result.y is not None for o in outcomes) or backward is None:
         findings = with_forward(subject, findings, code, outcomes, source)
@@ -191,7 +205,12 @@ def _taken(
     """Return the probes that the code can know all options of: one without a stride works for the usual one."""
     kept = probes
     for role, values in USUAL.items():
-        if role in subject.options and role not in given and not _knows(backward, role) and not _knows(forward, role):
+        if (
+            role in subject.options
+            and role not in given
+            and not _knows(backward, role)
+            and not _knows(forward, role)
+        ):
             plain = [p for p in kept if _is_usual(p, role, values)]
             kept = plain or kept
     return kept
@@ -222,7 +241,9 @@ def _one_rank(outcomes: list[Outcome]) -> tuple[list[Outcome], list[str]]:
 def _shaped(outcome: Outcome) -> bool:
     """Whether a call gave what has the shapes that gradients have."""
     outputs = outcome.result.outputs
-    return outcome.result.error is None and all(a is None or a.shape == outcome.probe.right[n].shape for n, a in outputs.items())
+    return outcome.result.error is None and all(
+        a is None or a.shape == outcome.probe.right[n].shape for n, a in outputs.items()
+    )
 
 
 def _is_usual(p: Probe, role: str, values: tuple[Any, ...]) -> bool:
@@ -268,7 +289,11 @@ def _laid_out(
     assert best is not None
     _, code, chosen = best
     usual = chosen == layouts(subject)[0]
-    notes = [] if usual else [f"read with images as {chosen.images} and weights as {chosen.weights}, which fit your shapes"]
+    notes = (
+        []
+        if usual
+        else [f"read with images as {chosen.images} and weights as {chosen.weights}, which fit your shapes"]
+    )
     return code, notes
 
 
@@ -277,7 +302,9 @@ def _fits(probe: Probe, result: Result) -> float:
     if result.error is not None:
         return 0.0
     shaped = [name for name, a in result.outputs.items() if a is not None and a.shape == probe.right[name].shape]
-    numbers = [name for name in shaped if np.allclose(result.outputs[name], probe.right[name], rtol=1e-5, atol=1e-8)]
+    numbers = [
+        name for name in shaped if np.allclose(result.outputs[name], probe.right[name], rtol=1e-5, atol=1e-8)
+    ]
     if result.y is not None:
         fits = result.y.shape == probe.y.shape
         right = fits and np.allclose(result.y, probe.y, rtol=1e-5, atol=1e-8)
@@ -304,7 +331,9 @@ def default_weights(subject: Subject) -> str:
 
 def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) -> list[Finding]:
     """Return the findings with what a second call of the same shows."""
-    usable = [o for o in outcomes if o.result.error is None and any(a is not None for a in o.result.outputs.values())]
+    usable = [
+        o for o in outcomes if o.result.error is None and any(a is not None for a in o.result.outputs.values())
+    ]
     if not usable:
         return findings
     first = usable[0]
@@ -314,7 +343,9 @@ def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) ->
     for finding in findings:
         found = second_call(finding.output, [earlier, again.outputs, third.outputs], first.probe)
         random = "rng" in code.order or "dropout" in finding.also
-        changed.append(found if found is not None and finding.verdict is not Judgement.MISSING and not random else finding)
+        changed.append(
+            found if found is not None and finding.verdict is not Judgement.MISSING and not random else finding
+        )
     return changed
 
 
@@ -324,11 +355,17 @@ def second_call(output: str, results: Sequence[Mapping[str, Any]], probe: Probe)
     if any(a is None for a in arrays) or len({a.shape for a in arrays}) > 1:  # type: ignore[union-attr]
         return None
     a, b, c = arrays
-    if np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) and np.allclose(b, c, rtol=1e-9, atol=1e-12, equal_nan=True):
+    if np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) and np.allclose(
+        b, c, rtol=1e-9, atol=1e-12, equal_nan=True
+    ):
         return None
     truth = probe.right.get(output)
     step = None if truth is None or truth.shape != a.shape else truth
-    grows = step is not None and np.allclose(c - b, step, rtol=1e-6, atol=1e-9) and np.allclose(b - a, step, rtol=1e-6, atol=1e-9)
+    grows = (
+        step is not None
+        and np.allclose(c - b, step, rtol=1e-6, atol=1e-9)
+        and np.allclose(b - a, step, rtol=1e-6, atol=1e-9)
+    )
     steady = np.allclose(c - b, b - a, rtol=1e-6, atol=1e-9)
     label = "gradients_not_zeroed" if grows or steady else "cache_overwritten_in_place"
     also = ("gradient_buffer_not_zeroed",) if grows or steady else ("stale_cache", "weights_updated_before_dx")
@@ -354,7 +391,9 @@ def _remarks(outcomes: Sequence[Outcome]) -> list[str]:
         said.append("it prints")
     refused = [o for o in outcomes if o.result.refused]
     if refused:
-        said.append(f"it refuses {len(refused)} of the {len(outcomes)} sizes that were tried: {refused[0].result.error}")
+        said.append(
+            f"it refuses {len(refused)} of the {len(outcomes)} sizes that were tried: {refused[0].result.error}"
+        )
     return said
 
 
@@ -409,13 +448,18 @@ def with_forward(
     if y.verdict.good:
         return [*findings, y]
     if y.cause is None and y.verdict is Judgement.WRONG:
-        y = replace(y, cause="forward_formula_wrong", says=f"your forward computes something else than {subject.name}")
+        y = replace(
+            y, cause="forward_formula_wrong", says=f"your forward computes something else than {subject.name}"
+        )
     if not findings:
         return [y]
     consistent = consistent_with_own(code, outcomes)
     own = {f.output for f in findings if consistent.get(f.output)}
     if own and all(f.output in own for f in findings):
-        right = [Finding(output=f.output, verdict=Judgement.RIGHT, notes=("it is the gradient of your own forward",)) for f in findings]
+        right = [
+            Finding(output=f.output, verdict=Judgement.RIGHT, notes=("it is the gradient of your own forward",))
+            for f in findings
+        ]
         unknown = not y.evidence or y.cause in ("forward_formula_wrong", "im2col_column_order_mismatch")
         says = f"your forward is not {subject.name} as it is usually defined, and the backward pass belongs to it: {y.says}"
         return [*right, replace(y, verdict=Judgement.CONVENTION if unknown else y.verdict, says=says)]
@@ -437,8 +481,12 @@ def consistent_with_own(code: Code, outcomes: Sequence[Outcome]) -> dict[str, bo
 
         def value(array: Array, name: str = name) -> float:
             y = code(small.probe.changed(**{name: array})).y
-            return float("nan") if y is None or y.shape != small.probe.dy.shape else float((y * small.probe.dy).sum())
+            return (
+                float("nan") if y is None or y.shape != small.probe.dy.shape else float((y * small.probe.dy).sum())
+            )
 
         measured = differences(value, small.probe[name])
-        found[output] = claimed.shape == measured.shape and bool(np.allclose(claimed, measured, rtol=1e-5, atol=1e-6))
+        found[output] = claimed.shape == measured.shape and bool(
+            np.allclose(claimed, measured, rtol=1e-5, atol=1e-6)
+        )
     return found

@@ -66,7 +66,9 @@ def same(a: Array, b: Array, precision: float = EXACT) -> bool:
     if not a.size:
         return True
     if not np.isfinite(a).all():
-        return bool(np.array_equal(np.isfinite(a), np.isfinite(b)) and np.allclose(np.nan_to_num(a), np.nan_to_num(b)))
+        return bool(
+            np.array_equal(np.isfinite(a), np.isfinite(b)) and np.allclose(np.nan_to_num(a), np.nan_to_num(b))
+        )
     return bool(np.abs(a - b).max() <= precision * max(float(np.abs(b).max()), 1e-300))
 
 
@@ -95,7 +97,9 @@ def search(
             rival, closest = candidate[0].label, misfit
     accepted = [h for h in accepted if _telling(h, len(mistakes), order, output)]
     if not accepted and pairs:
-        accepted = [h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order, output)]
+        accepted = [
+            h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order, output)
+        ]
     return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
 
 
@@ -115,9 +119,7 @@ def _right(probe: Probe, output: str) -> Array:
     return probe.y if output == "y" else probe.right[output]
 
 
-def _pairs(
-    mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
-) -> list[Hypothesis]:
+def _pairs(mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
     deadline = time.monotonic() + patience
     for i, first in enumerate(mistakes):
@@ -142,7 +144,11 @@ def _judged(
         value = sample.value
         assert value is not None
         guess = predict(sample.probe, output, candidate)
-        if guess is None or guess.size != value.size or (guess.shape != value.shape and value.shape == _right(sample.probe, output).shape):
+        if (
+            guess is None
+            or guess.size != value.size
+            or (guess.shape != value.shape and value.shape == _right(sample.probe, output).shape)
+        ):
             return None, np.inf
         ratio, misfit = _ratio(value.ravel(), guess.ravel(), _size(sample, output))
         if misfit > sample.precision:

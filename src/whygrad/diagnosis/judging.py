@@ -102,7 +102,10 @@ def _reachable(subject: Subject, output: str, known: Sequence[Sample]) -> bool:
     """Whether the right output, or one with a single mistake, has the shapes that were given: else two will not do."""
     for candidate in ((), *((m,) for m in subject.of(output))):
         guesses = [predict(s.probe, output, candidate) for s in known]
-        if all(g is not None and s.value is not None and g.size == s.value.size for g, s in zip(guesses, known, strict=True)):
+        if all(
+            g is not None and s.value is not None and g.size == s.value.size
+            for g, s in zip(guesses, known, strict=True)
+        ):
             return True
     return False
 
@@ -148,13 +151,23 @@ def right(sample: Sample, output: str) -> bool:
 def _nothing(subject: Subject, output: str, outcomes: Sequence[Outcome]) -> Finding:
     errors = [o.result.error for o in outcomes if o.result.error]
     if errors:
-        return Finding(output=output, verdict=Judgement.ERROR, says=f"the code fails at every size that was tried: {errors[0]}")
+        return Finding(
+            output=output, verdict=Judgement.ERROR, says=f"the code fails at every size that was tried: {errors[0]}"
+        )
     label = {"dx": "dx_missing", "db": "missing_bias_gradient"}.get(output, "gradient_missing")
     returned = any(output in o.result.outputs for o in outcomes)
     says = f"your {output} is None" if returned else f"no {output} is returned"
     also = {"dx": ("dx_not_propagated",), "db": ("gradient_missing",)}.get(output, ("weight_gradient_zero",))
     fix = subject.lines.get(output, "")
-    return Finding(output=output, verdict=Judgement.MISSING, cause=label, also=also, says=says, fix=fix, lesson=LESSONS.get(label, ""))
+    return Finding(
+        output=output,
+        verdict=Judgement.MISSING,
+        cause=label,
+        also=also,
+        says=says,
+        fix=fix,
+        lesson=LESSONS.get(label, ""),
+    )
 
 
 def _right(subject: Subject, output: str, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> Finding:
@@ -372,16 +385,28 @@ def _unexplained(
     added = regulariser(output, known)
     if added is not None:
         return added
-    sample = max(wrong, key=lambda s: (s.value is not None and s.value.shape == right_of(s.probe, output).shape, s.probe.dy.size))
+    sample = max(
+        wrong,
+        key=lambda s: (s.value is not None and s.value.shape == right_of(s.probe, output).shape, s.probe.dy.size),
+    )
     assert sample.value is not None
     truth = right_of(sample.probe, output)
     if sample.value.shape != truth.shape:
         says = f"your {output} has the shape {sample.value.shape} where it should have {truth.shape} ({sample.probe.name})"
         return Finding(output=output, verdict=Judgement.SHAPE, says=says, where=where)
     if not np.isfinite(sample.value).all():
-        return Finding(output=output, verdict=Judgement.WRONG, says=f"your {output} is not finite ({sample.probe.name})", where=where)
+        return Finding(
+            output=output,
+            verdict=Judgement.WRONG,
+            says=f"your {output} is not finite ({sample.probe.name})",
+            where=where,
+        )
     notes = localised(output, sample.value, truth, sample.probe)
-    rival = {"rival": found.rival, "rival_misfit": found.rival_misfit} if found.rival and np.isfinite(found.rival_misfit) else {}
+    rival = (
+        {"rival": found.rival, "rival_misfit": found.rival_misfit}
+        if found.rival and np.isfinite(found.rival_misfit)
+        else {}
+    )
     return Finding(
         output=output, verdict=Judgement.WRONG, says=f"your {output} is wrong, and nothing in the catalogue explains it",
         where=where, notes=tuple(notes), evidence=rival, fix=subject.lines.get(output, ""),

@@ -10,7 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import GRADIENTS, NAMES, Code, Layout, Result, arguments, as_array, guarded, parameters, sorted_results
+from whygrad.diagnosis.adapting import (
+    GRADIENTS,
+    NAMES,
+    Code,
+    Layout,
+    Result,
+    arguments,
+    as_array,
+    guarded,
+    parameters,
+    sorted_results,
+)
 from whygrad.diagnosis.probes import Probe
 
 #: How constructors call the sizes of a layer.
@@ -33,7 +44,9 @@ def is_layer(thing: Any) -> bool:
         >>> is_layer(ReLU()), is_layer(ReLU), is_layer(len)
         (True, True, False)
     """
-    return callable(getattr(thing, "backward", None)) and (callable(getattr(thing, "forward", None)) or callable(getattr(type(thing), "__call__", None)))
+    return callable(getattr(thing, "backward", None)) and (
+        callable(getattr(thing, "forward", None)) or callable(getattr(type(thing), "__call__", None))
+    )
 
 
 class LayerCode(Code):
@@ -51,7 +64,9 @@ class LayerCode(Code):
         result = Result()
         values, before = self._values(probe)
         made, result.error, _, _ = guarded(lambda: self._instance(probe, values))
-        result.refused = result.error is not None  # it cannot be made at these sizes, which says nothing of its gradients
+        result.refused = (
+            result.error is not None
+        )  # it cannot be made at these sizes, which says nothing of its gradients
         if result.error is None:
             self._set(made, values, probe)
             given = {k: v for k, v in values.items() if k != "dy"}
@@ -68,7 +83,9 @@ class LayerCode(Code):
 
     def _instance(self, probe: Probe, values: dict[str, Any]) -> Any:
         if probe.name not in self.made:
-            self.made[probe.name] = _construct(self.layer, probe) if inspect.isclass(self.layer) else copy.deepcopy(self.layer)
+            self.made[probe.name] = (
+                _construct(self.layer, probe) if inspect.isclass(self.layer) else copy.deepcopy(self.layer)
+            )
         return self.made[probe.name]
 
     def _forward_arguments(self, forward: Any, given: dict[str, Any]) -> list[Any]:
@@ -87,12 +104,18 @@ class LayerCode(Code):
                 held = getattr(made, holder, None)
                 if isinstance(held, dict):
                     for key in list(held):
-                        if isinstance(key, str) and key.lower() in NAMES[role] and isinstance(held[key], np.ndarray):
+                        if (
+                            isinstance(key, str)
+                            and key.lower() in NAMES[role]
+                            and isinstance(held[key], np.ndarray)
+                        ):
                             held[key] = values[role]
 
     def _backward(self, made: Any, values: dict[str, Any], probe: Probe, result: Result) -> None:
         taken = [p for p in parameters(made.backward) if p.default is p.empty]
-        call = [values["dy"], 0.0][: max(1, len(taken))]  # many layers update themselves: with a learning rate of 0 they do not
+        call = [values["dy"], 0.0][
+            : max(1, len(taken))
+        ]  # many layers update themselves: with a learning rate of 0 they do not
         raw, result.error, result.refused, printed = guarded(lambda: made.backward(*call))
         result.printed |= printed
         if result.error is not None:
@@ -104,7 +127,11 @@ class LayerCode(Code):
             if isinstance(kept.get(name), dict):
                 kept |= {f"d{k}" if not str(k).startswith("d") else str(k): v for k, v in kept[name].items()}
         for output in self.outputs:
-            names = [k for k in kept if k.lower().strip("_") in GRADIENTS.get(output, ()) - NAMES.get(output[1:], set()) - {"input"}]
+            names = [
+                k
+                for k in kept
+                if k.lower().strip("_") in GRADIENTS.get(output, ()) - NAMES.get(output[1:], set()) - {"input"}
+            ]
             if found.get(output) is None and names:
                 found[output] = np.array(kept[names[0]]) if kept[names[0]] is not None else None
         result.outputs = {o: self._back(o, found[o]) for o in self.outputs if o in found}

@@ -25,7 +25,13 @@ TIME_LIMIT = 10.0
 
 
 def diagnose_loss(
-    loss: Callable[..., Any], gradient: Callable[..., Any], z: Any, target: Any, *, seed: int = 0, time_limit: float = TIME_LIMIT
+    loss: Callable[..., Any],
+    gradient: Callable[..., Any],
+    z: Any,
+    target: Any,
+    *,
+    seed: int = 0,
+    time_limit: float = TIME_LIMIT,
 ) -> Diagnosis:
     """Say what is wrong with the gradient of a loss.
 
@@ -54,7 +60,12 @@ def diagnose_loss(
     began = time.monotonic()
     start = as_array(z)
     if start is None or not start.size:
-        raise OptionError("diagnose_loss", "z as an array of numbers", f"{type(z).__name__}", "pass the array that the loss is a function of")
+        raise OptionError(
+            "diagnose_loss",
+            "z as an array of numbers",
+            f"{type(z).__name__}",
+            "pass the array that the loss is a function of",
+        )
     limited = Limited(time_limit)
     f, g = limited.wrap("loss", loss), limited.wrap("gradient", gradient)
     source = source_of(loss, gradient)
@@ -67,7 +78,13 @@ def diagnose_loss(
     except CheckError as error:
         finding = Finding(output="dz", verdict=Judgement.ERROR, says=f"the code did not come back: {error}")
         found = Diagnosis(subject="loss", findings=(finding,))
-    return Diagnosis(subject="loss", findings=found.findings, notes=found.notes, calls=found.calls, seconds=time.monotonic() - began)
+    return Diagnosis(
+        subject="loss",
+        findings=found.findings,
+        notes=found.notes,
+        calls=found.calls,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _diagnosed(loss: Any, gradient: Any, z: Array, target: Any, rng: np.random.Generator, source: str) -> Diagnosis:
@@ -77,7 +94,9 @@ def _diagnosed(loss: Any, gradient: Any, z: Array, target: Any, rng: np.random.G
         calls[0] += 1
         raw, error, _, _ = guarded(lambda: loss(array.copy(), _copied(t)))
         number = as_array(raw)
-        return float("nan") if error is not None or number is None or number.size != 1 else float(number.reshape(()))
+        return (
+            float("nan") if error is not None or number is None or number.size != 1 else float(number.reshape(()))
+        )
 
     subject = loss_subject(value_of)
     probes = [p for p in points(subject, z, target, rng) if np.isfinite(value_of(p["z"], p.options["target"]))]
@@ -106,7 +125,16 @@ def loss_subject(value_of: Callable[[Array, Any], float]) -> Subject:
             found["classes"] = shape[1]
         return found
 
-    return Subject("loss", ("z",), {"dz": dz}, value, lambda *_: [], loss_mistakes(), sizes, factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"})
+    return Subject(
+        "loss",
+        ("z",),
+        {"dz": dz},
+        value,
+        lambda *_: [],
+        loss_mistakes(),
+        sizes,
+        factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"},
+    )
 
 
 def points(subject: Subject, z: Array, target: Any, rng: np.random.Generator) -> list[Probe]:

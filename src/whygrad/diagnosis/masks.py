@@ -22,7 +22,17 @@ def observed(outcome: Outcome) -> Outcome:
     ratios = (y / x)[y != 0]
     scale = float(np.median(ratios))
     options = {**outcome.probe.options, "_mask": mask, "_scale": scale}
-    return Outcome(Probe(outcome.probe.name, outcome.probe.inputs, outcome.probe.dy, outcome.probe.subject, options, outcome.probe.tags), outcome.result)
+    return Outcome(
+        Probe(
+            outcome.probe.name,
+            outcome.probe.inputs,
+            outcome.probe.dy,
+            outcome.probe.subject,
+            options,
+            outcome.probe.tags,
+        ),
+        outcome.result,
+    )
 
 
 def resampled(outcomes: Sequence[Outcome]) -> Finding | None:

@@ -67,12 +67,22 @@ def diagnose_network(
     """
     began = time.monotonic()
     if not isinstance(params, Mapping) or not params:
-        raise OptionError("diagnose_network", "params as a dictionary of arrays", f"{type(params).__name__}", 'pass {"W1": w1, "b1": b1, ...}')
+        raise OptionError(
+            "diagnose_network",
+            "params as a dictionary of arrays",
+            f"{type(params).__name__}",
+            'pass {"W1": w1, "b1": b1, ...}',
+        )
     arrays: dict[str, Array] = {}
     for name, value in params.items():
         array = as_array(value)
         if array is None:
-            raise OptionError("diagnose_network", f"{name} as an array of numbers", f"{type(value).__name__}", "pass the arrays by name")
+            raise OptionError(
+                "diagnose_network",
+                f"{name} as an array of numbers",
+                f"{type(value).__name__}",
+                "pass the arrays by name",
+            )
         arrays[str(name)] = array
     limited = Limited(time_limit)
     case = _Case(limited.wrap("loss", loss), limited.wrap("gradients", gradients), arrays, tuple(inputs))
@@ -106,7 +116,9 @@ class _Case:
         given = self.arguments(self.loss_function, params, self.inputs if inputs is None else inputs)
         raw, error, _, _ = guarded(lambda: self.loss_function(*given))
         number = as_array(raw[0] if isinstance(raw, tuple) else raw)
-        return float("nan") if error is not None or number is None or number.size != 1 else float(number.reshape(()))
+        return (
+            float("nan") if error is not None or number is None or number.size != 1 else float(number.reshape(()))
+        )
 
     def gradients(self, params: Mapping[str, Array], inputs: tuple[Any, ...]) -> Result:
         """Return the claimed gradients by the names of the parameters."""
@@ -148,7 +160,11 @@ class _Case:
 def _diagnosed(case: _Case, rng: np.random.Generator, source: str) -> Diagnosis:
     value = case.loss(case.params)
     if not np.isfinite(value):
-        finding = Finding(output="y", verdict=Judgement.ERROR, says="the loss is not a finite number at the parameters that were given")
+        finding = Finding(
+            output="y",
+            verdict=Judgement.ERROR,
+            says="the loss is not a finite number at the parameters that were given",
+        )
         return Diagnosis(subject="network", findings=(finding,), calls=case.calls)
     chain = _known(case, rng)
     target = network_subject(case, chain)
@@ -180,7 +196,11 @@ def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
     rng = np.random.default_rng(0)
     for _ in range(3):
         direction = {n: rng.normal(size=a.shape) for n, a in case.params.items()}
-        slope = differences(lambda s: case.loss({n: a + float(s[0]) * direction[n] for n, a in case.params.items()}), np.zeros(1), 1e-4)[0]
+        slope = differences(
+            lambda s: case.loss({n: a + float(s[0]) * direction[n] for n, a in case.params.items()}),
+            np.zeros(1),
+            1e-4,
+        )[0]
         told = sum(float((gradients[n] * direction[n]).sum()) for n in case.params)
         if abs(slope - told) > 1e-4 * max(abs(slope), 1e-6):
             return False
@@ -229,7 +249,9 @@ def _generic(names: Sequence[str]) -> list[Mistake]:
     for name in names:
         bias = name.lower().lstrip("_").startswith(("b", "bias"))
         label = "missing_bias_gradient" if bias else "layer_not_trained"
-        also = "weight_gradient_zero dx_not_propagated" + ("" if label == "layer_not_trained" else " layer_not_trained")
+        also = "weight_gradient_zero dx_not_propagated" + (
+            "" if label == "layer_not_trained" else " layer_not_trained"
+        )
         found += [
             mistake(label, name, "out", c.zeros, "is 0 everywhere: it was never computed", "compute it and return it", also=also),
             mistake("weight_gradient_transposed", name, "out", c.transposed(), "comes out transposed", f"{name}.T"),
@@ -260,7 +282,19 @@ def _faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
             touched = outputs if output == "dx" else (ALL, stage.params[output[1:]])
             for m in stage.subject.of(output):
                 what = f"going back through {where}, what is passed on " if output == "dx" else ""
-                found.append(Mistake(m.label, touched, f"{k}.{output}", m, f"is wrong: {what or 'it '}{m.does}", m.fix, m.also, m.lesson, m.rank))
+                found.append(
+                    Mistake(
+                        m.label,
+                        touched,
+                        f"{k}.{output}",
+                        m,
+                        f"is wrong: {what or 'it '}{m.does}",
+                        m.fix,
+                        m.also,
+                        m.lesson,
+                        m.rank,
+                    )
+                )
         found += _mixed(chain, k, outputs)
     end = "the loss"
     found += [
@@ -305,10 +339,14 @@ def _mixed(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
 
 def _points(case: _Case, target: Subject, rng: np.random.Generator) -> list[Probe]:
     """Return the parameters that were given, others near them, and the same with fewer samples."""
+
     def moved() -> dict[str, Array]:
         return {n: a + 0.2 * (np.abs(a).mean() + 0.1) * rng.normal(size=a.shape) for n, a in case.params.items()}
 
-    made = [("the parameters that were given", case.params, case.inputs), ("others near them", moved(), case.inputs)]
+    made = [
+        ("the parameters that were given", case.params, case.inputs),
+        ("others near them", moved(), case.inputs),
+    ]
     arrays = [a for a in case.inputs if isinstance(a, np.ndarray) and a.ndim]
     n = len(arrays[0]) if arrays else 0
     if n > 2 and len(arrays) == len(case.inputs) == 2 and all(len(a) == n for a in arrays):
@@ -323,7 +361,9 @@ def _points(case: _Case, target: Subject, rng: np.random.Generator) -> list[Prob
     return [Probe(name, dict(a), np.ones(()), target, {"inputs": b}) for name, a, b in kept]
 
 
-def _findings(target: Subject, case: _Case, outcomes: Sequence[Outcome], source: str, *, known: bool) -> list[Finding]:
+def _findings(
+    target: Subject, case: _Case, outcomes: Sequence[Outcome], source: str, *, known: bool
+) -> list[Finding]:
     """Return a finding for each parameter: by one fault for all together, or else each by its own."""
     names = list(case.params)
     wrong = [n for n in names if not _is_right(n, outcomes)]
@@ -334,7 +374,9 @@ def _findings(target: Subject, case: _Case, outcomes: Sequence[Outcome], source:
         joint = judge(target, ALL, _joined(names, outcomes), source)
         joint = as_convention(joint)
         if joint.cause is not None:
-            return [_share(joint, name) if name in wrong else judge(target, name, outcomes, source) for name in names]
+            return [
+                _share(joint, name) if name in wrong else judge(target, name, outcomes, source) for name in names
+            ]
     findings = [judge(target, name, outcomes, source) for name in names]
     factors = {f.evidence.get("factor_name") for f in findings}
     return [as_convention(f) for f in findings] if len(factors) == 1 else findings
@@ -349,7 +391,11 @@ def _joined(names: Sequence[str], outcomes: Sequence[Outcome]) -> list[Outcome]:
     found = []
     for o in outcomes:
         arrays = [o.result.outputs.get(n) for n in names]
-        whole = None if any(a is None for a in arrays) else np.concatenate([np.ravel(a) for a in arrays if a is not None])
+        whole = (
+            None
+            if any(a is None for a in arrays)
+            else np.concatenate([np.ravel(a) for a in arrays if a is not None])
+        )
         found.append(Outcome(o.probe, Result({ALL: whole}, o.result.error)))
     return found
 

@@ -108,7 +108,9 @@ def elementwise_subject(name: str, f: Callable[[Array], Array]) -> Subject:
         return made
 
     mistakes = (*activation_mistakes(f_of, slope), *changes.common("dx"))
-    return Subject(name, ("x",), {"dx": dx}, value, probes, mistakes, lambda p: {"N": p["x"].shape[0], "size": p["x"].size})
+    return Subject(
+        name, ("x",), {"dx": dx}, value, probes, mistakes, lambda p: {"N": p["x"].shape[0], "size": p["x"].size}
+    )
 
 
 def _of_inputs(forward: Callable[..., Any], inputs: dict[str, Array]) -> Subject:
@@ -130,4 +132,12 @@ def _of_inputs(forward: Callable[..., Any], inputs: dict[str, Array]) -> Subject
     outputs = {f"d{name}": partial(gradient, name=name) for name in inputs}
     mistakes = changes.common(" ".join(outputs))
     first = next(iter(inputs))
-    return Subject("function", tuple(inputs), outputs, value, probes, mistakes, lambda p: {"N": p[first].shape[0] if p[first].ndim else 1})
+    return Subject(
+        "function",
+        tuple(inputs),
+        outputs,
+        value,
+        probes,
+        mistakes,
+        lambda p: {"N": p[first].shape[0] if p[first].ndim else 1},
+    )

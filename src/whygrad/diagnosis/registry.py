@@ -30,5 +30,10 @@ def subject(name: str) -> Subject:
     """
     plain = ALIASES.get(name.lower(), name.lower()) if isinstance(name, str) else name
     if plain not in OPERATIONS:
-        raise OptionError("diagnose", f"op as one of {', '.join(OPERATIONS)}", f"{name!r}", "check the spelling, or pass the forward and leave op out")
+        raise OptionError(
+            "diagnose",
+            f"op as one of {', '.join(OPERATIONS)}",
+            f"{name!r}",
+            "check the spelling, or pass the forward and leave op out",
+        )
     return import_module(f"whygrad.diagnosis.mistakes.{plain}").SUBJECT

@@ -15,7 +15,9 @@ from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 _READABLE = 100
 _INDENT = 4
 #: What a terminal without Unicode gets.
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "~": "~", "·": "*", "−": "-", "×": "x", "²": "^2", "…": ".", "′": "'", "–": "-"})
+_ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "~": "~", "·": "*", "−": "-", "×": "x", "²": "^2", "…": ".", "′": "'", "–": "-"}
+)
 MARKS = {Judgement.RIGHT: "✓", Judgement.CONVENTION: "~"}
 _COLOURS = {Judgement.RIGHT: ("green", "#1a7f37"), Judgement.CONVENTION: ("yellow", "#8a6100")}
 _WRONG = ("red", "#cf222e")
@@ -39,7 +41,9 @@ def renderable(diagnosis: Diagnosis) -> Shown:
 def text(diagnosis: Diagnosis, width: int = 100) -> str:
     """Return a diagnosis as plain text of so many columns."""
     file = StringIO()
-    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(Shown(diagnosis))
+    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(
+        Shown(diagnosis)
+    )
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
@@ -112,13 +116,20 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[Text, int]]:
     width = max((len(finding.output) for finding in diagnosis.findings), default=0)
     for i, finding in enumerate(diagnosis.findings):
         colour = _COLOURS.get(finding.verdict, _WRONG)[0]
-        line = Text(f"{finding.output:<{width}}  ").append(f"{MARKS.get(finding.verdict, '✗')} {finding.verdict}", colour)
+        line = Text(f"{finding.output:<{width}}  ").append(
+            f"{MARKS.get(finding.verdict, '✗')} {finding.verdict}", colour
+        )
         if finding.cause:
             line.append(f"  {finding.cause}", "bold")
         yield line, 2
         said = list(details(finding))
         for title, sentence in said:
-            yield Text.assemble((f"{title}: " if title else "", "dim"), (sentence, "dim" if title == "evidence" else "")), _INDENT
+            yield (
+                Text.assemble(
+                    (f"{title}: " if title else "", "dim"), (sentence, "dim" if title == "evidence" else "")
+                ),
+                _INDENT,
+            )
         if said and i + 1 < len(diagnosis.findings):
             yield Text(), 0
     yield Text(), 0
@@ -140,7 +151,9 @@ def html(diagnosis: Diagnosis) -> str:
         colour = _COLOURS.get(finding.verdict, _WRONG)[1]
         style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
         cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
-        blocks.append(f'<div style="margin-top:6px">{escape(finding.output)} <span style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>')
+        blocks.append(
+            f'<div style="margin-top:6px">{escape(finding.output)} <span style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>'
+        )
         for title, sentence in details(finding):
             shown = f"<code>{escape(sentence)}</code>" if title == "fix" else escape(sentence)
             label = f'<span style="opacity:.7">{title}: </span>' if title else ""

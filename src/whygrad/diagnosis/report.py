@@ -33,7 +33,9 @@ class Finding:
     cause: str | None = None  #: the label; None where it is right, or the cause is not known
     also: tuple[str, ...] = ()  #: further labels that name the same, and those of a second mistake
     says: str = ""  #: one sentence: what was done
-    evidence: Mapping[str, Any] = field(default_factory=dict)  #: how exactly it fits, and how the nearest rival does
+    evidence: Mapping[str, Any] = field(
+        default_factory=dict
+    )  #: how exactly it fits, and how the nearest rival does
     where: str = ""  #: at which sizes it is right and wrong
     fix: str = ""  #: the line that would be right, with shapes
     lesson: str = ""  #: why

@@ -33,7 +33,9 @@ class Factor(NamedTuple):
 ONE = Factor("1", (), True, 0)
 
 
-def explain(ratios: Sequence[float], sizes: Sequence[Mapping[str, float]], precision: float = EXACT) -> Factor | None:
+def explain(
+    ratios: Sequence[float], sizes: Sequence[Mapping[str, float]], precision: float = EXACT
+) -> Factor | None:
     """Return the simplest expression that gives these ratios at these sizes; None where there is none.
 
     A ratio that is the same at all probes and has no name is told in digits: a learning rate, for example. One that
@@ -79,7 +81,9 @@ def _written(number: str, symbols: Sequence[str], signs: Sequence[int]) -> str:
     above = [number] if number and "/" not in number else []
     below = [number[2:]] if "/" in number else []
     for symbol, k in zip(symbols, signs, strict=True):
-        (above if k > 0 else below).append(f"({symbol})²" if abs(k) == 2 and len(symbol) > 1 else symbol + "²" * (abs(k) == 2))
+        (above if k > 0 else below).append(
+            f"({symbol})²" if abs(k) == 2 and len(symbol) > 1 else symbol + "²" * (abs(k) == 2)
+        )
     top = "·".join(above) or "1"
     if not below:
         return top

@@ -31,7 +31,12 @@ GRACE = 30.0
 
 
 def diagnose_file(
-    path: str | Path, names: tuple[str, ...] | None = None, *, time_limit: float = 10.0, seed: int = 0, **options: Any
+    path: str | Path,
+    names: tuple[str, ...] | None = None,
+    *,
+    time_limit: float = 10.0,
+    seed: int = 0,
+    **options: Any,
 ) -> Diagnosis:
     """Execute a Python file in a process of its own, and say what is wrong with its backward pass.
 
@@ -57,10 +62,21 @@ def diagnose_file(
         raise OptionError(str(path), "a Python file", "a folder" if path.is_dir() else "none", "check the path")
     with tempfile.TemporaryDirectory(prefix="whygrad") as folder:
         answer = Path(folder) / "answer.json"
-        asked = {"path": str(path.resolve()), "names": names, "seed": seed, "time_limit": time_limit, "options": options}
+        asked = {
+            "path": str(path.resolve()),
+            "names": names,
+            "seed": seed,
+            "time_limit": time_limit,
+            "options": options,
+        }
         command = [sys.executable, "-m", "whygrad.diagnosis.user_files", json.dumps(asked), str(answer)]
         child = subprocess.Popen(  # noqa: S603 - this interpreter, on the file that the caller names
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd=path.resolve().parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=path.resolve().parent,
         )
         try:
             child.wait(time_limit + GRACE)
@@ -99,10 +115,14 @@ def _in_this_process(asked: dict[str, Any]) -> Diagnosis:
     options = {"seed": asked["seed"], "time_limit": asked["time_limit"]}
     given = {k: v for k, v in asked["options"].items() if v is not None}
     found = _diagnosed(module, path, asked["names"], given, options)
-    return Diagnosis(subject=path.name, findings=found.findings, notes=found.notes, calls=found.calls, seconds=found.seconds)
+    return Diagnosis(
+        subject=path.name, findings=found.findings, notes=found.notes, calls=found.calls, seconds=found.seconds
+    )
 
 
-def _diagnosed(module: ModuleType, path: Path, names: Any, given: dict[str, Any], options: dict[str, Any]) -> Diagnosis:
+def _diagnosed(
+    module: ModuleType, path: Path, names: Any, given: dict[str, Any], options: dict[str, Any]
+) -> Diagnosis:
     loss = getattr(module, "loss", None)
     inputs = getattr(module, "inputs", None)
     if names is None and callable(loss) and callable(inputs):
@@ -114,9 +134,19 @@ def _diagnosed(module: ModuleType, path: Path, names: Any, given: dict[str, Any]
         if callable(one):
             return diagnose_loss(loss, one, *values, **options)
     backward, forward = _functions(module, path, names)
-    op = given.pop("op", None) or getattr(module, "op", None) or getattr(module, "OP", None) or _guessed(backward, path)
+    op = (
+        given.pop("op", None)
+        or getattr(module, "op", None)
+        or getattr(module, "OP", None)
+        or _guessed(backward, path)
+    )
     if op is None and forward is None:
-        raise OptionError(path.name, "the operation that its backward pass is of", "none", 'add op = "conv2d" to the file, or say --op conv2d')
+        raise OptionError(
+            path.name,
+            "the operation that its backward pass is of",
+            "none",
+            'add op = "conv2d" to the file, or say --op conv2d',
+        )
     for option in ("stride", "padding", "layout", "weights", "kernel_size"):
         if hasattr(module, option) and not callable(getattr(module, option)):
             given.setdefault(option, getattr(module, option))
@@ -125,11 +155,17 @@ def _diagnosed(module: ModuleType, path: Path, names: Any, given: dict[str, Any]
 
 def _functions(module: ModuleType, path: Path, names: Any) -> tuple[Any, Any]:
     """Return the backward and the forward that a file has, or the layer class twice over."""
-    own = {n: v for n, v in vars(module).items() if not n.startswith("_") and getattr(v, "__module__", None) == module.__name__}
+    own = {
+        n: v
+        for n, v in vars(module).items()
+        if not n.startswith("_") and getattr(v, "__module__", None) == module.__name__
+    }
     if names:
         missing = [name for name in names if not callable(getattr(module, name, None))]
         if missing:
-            raise OptionError(path.name, f"a function {' and '.join(missing)}", ", ".join(own) or "none", "check the names")
+            raise OptionError(
+                path.name, f"a function {' and '.join(missing)}", ", ".join(own) or "none", "check the names"
+            )
         things = [getattr(module, name) for name in names]
         return things[-1], things[0] if len(things) > 1 else None
     if callable(own.get("backward")):
@@ -143,7 +179,12 @@ def _functions(module: ModuleType, path: Path, names: Any) -> tuple[Any, Any]:
     if not backwards and callable(own.get("forward")):
         return None, own["forward"]
     names_told = ", ".join([*backwards, *(c.__name__ for c in classes)]) or ", ".join(own) or "nothing"
-    raise OptionError(path.name, "a function backward, or one layer class", names_told, f"name yours: {path.name}:FORWARD,BACKWARD")
+    raise OptionError(
+        path.name,
+        "a function backward, or one layer class",
+        names_told,
+        f"name yours: {path.name}:FORWARD,BACKWARD",
+    )
 
 
 def _guessed(backward: Any, path: Path) -> str | None:
@@ -161,7 +202,10 @@ def main(asked: str, answer: str) -> None:
     try:
         content = _in_this_process(json.loads(asked)).to_dict()
     except WhygradError as error:
-        content = {"error": type(error).__name__, "parts": [error.where, error.expected, error.received, error.remedy]}
+        content = {
+            "error": type(error).__name__,
+            "parts": [error.where, error.expected, error.received, error.remedy],
+        }
     temporary = Path(answer + ".part")
     temporary.write_text(json.dumps(content, default=float), encoding="utf-8")
     temporary.replace(answer)

@@ -16,17 +16,19 @@ from whygrad.workspace import empty
 FEW = 4
 
 
-def forward(x: Array, w: Array, b: Array | None) -> Array:
-    """Return x wᵀ + b."""
+def forward(x: Array, w: Array, b: Array | None, *, gated: bool) -> Array:
+    """Return x wᵀ + b, cut off at 0 if ``gated``."""
     y = empty((x.shape[0], w.shape[0]), x.dtype)
     bias = _ONE[x.dtype] if b is None else np.ascontiguousarray(b)
     if len(x) <= FEW:
         x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-        _forward_few[x.dtype](x, w, bias, y, b is not None, tasks_for(w.size))
+        _forward_few[x.dtype](x, w, bias, y, b is not None, gated, tasks_for(w.size))
     elif x.shape[1]:
-        multiply[x.dtype](x, w.T, bias, y, b is not None)
+        multiply[x.dtype](x, w.T, bias, y, b is not None, gated)
     else:
         y[...] = 0 if b is None else b
+        if gated:
+            y[y <= 0] = 0
     return y
 
 
@@ -37,7 +39,7 @@ def input_gradient(dy: Array, w: Array) -> Array:
         dy, w = np.ascontiguousarray(dy), np.ascontiguousarray(w)
         _input_gradient_few[dy.dtype](dy, w, dx, tasks_for(w.size))
     elif w.shape[0]:
-        multiply[dy.dtype](dy, w, _ONE[dy.dtype], dx, 0)
+        multiply[dy.dtype](dy, w, _ONE[dy.dtype], dx, 0, 0)
     else:
         dx[...] = 0
     return dx
@@ -51,23 +53,24 @@ def weight_gradient(x: Array, dy: Array, *, with_bias: bool) -> tuple[Array, Arr
         x, dy = np.ascontiguousarray(x), np.ascontiguousarray(dy)
         _weight_gradient_few[x.dtype](x, dy, dw, db, tasks_for(dw.size))
         return dw, db if with_bias else None
-    multiply[x.dtype](dy.T, x, _ONE[x.dtype], dw, 0)
+    multiply[x.dtype](dy.T, x, _ONE[x.dtype], dw, 0, 0)
     return dw, dy.sum(axis=0) if with_bias else None
 
 
 _ONE = {np.dtype(name): np.zeros(1, name) for name in ("float32", "float64")}
 
 
-@kernel(reads(2, dense=True), reads(2, dense=True), reads(1), writes(2, dense=True), INT, INT)
-def _forward_few(x, w, b, y, with_bias, tasks):
-    fork(_forward_few_part, tasks, (x, w, b, y, with_bias, tasks))
+@kernel(reads(2, dense=True), reads(2, dense=True), reads(1), writes(2, dense=True), INT, INT, INT)
+def _forward_few(x, w, b, y, with_bias, gated, tasks):
+    fork(_forward_few_part, tasks, (x, w, b, y, with_bias, gated, tasks))
 
 
 @part
-def _forward_few_part(task, x, w, b, y, with_bias, tasks):
+def _forward_few_part(task, x, w, b, y, with_bias, gated, tasks):
     for f in range(w.shape[0] * task // tasks, w.shape[0] * (task + 1) // tasks):
         for n in range(x.shape[0]):
-            y[n, f] = dot(x[n], w[f]) + (b[f] if with_bias else 0)
+            total = dot(x[n], w[f]) + (b[f] if with_bias else 0)
+            y[n, f] = 0 if gated and total <= 0 else total
 
 
 @kernel(reads(2, dense=True), reads(2, dense=True), writes(2, dense=True), INT)

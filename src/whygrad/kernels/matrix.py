@@ -15,23 +15,23 @@ from whygrad.kernels.threads import SMALL_PRODUCTS, fork, workers
 DEPTH = 256
 
 
-@kernel(reads(2), reads(2), reads(1), writes(2, dense=True), INT)
-def multiply(a, b, bias, c, with_bias):
-    """Write a (M, K) times b (K, N), plus bias (N,) if asked for, to c (M, N)."""
+@kernel(reads(2), reads(2), reads(1), writes(2, dense=True), INT, INT)
+def multiply(a, b, bias, c, with_bias, gated):
+    """Write a (M, K) times b (K, N), plus bias (N,) and cut off at 0 if asked for, to c (M, N)."""
     rows, columns = c.shape
     panels = (columns + tile_columns(c) - 1) // tile_columns(c)
     blocks = 1
     if rows * columns * a.shape[1] > SMALL_PRODUCTS:
         while panels * blocks < 4 * workers() and rows > 2 * tile_rows(c) * blocks:
             blocks *= 2
-        fork(_multiply_panel, panels * blocks, (a, b, bias, c, with_bias, blocks))
+        fork(_multiply_panel, panels * blocks, (a, b, bias, c, with_bias, gated, blocks))
     else:
         for task in range(panels):
-            _multiply_panel(task, a, b, bias, c, with_bias, blocks)
+            _multiply_panel(task, a, b, bias, c, with_bias, gated, blocks)
 
 
 @part
-def _multiply_panel(task, a, b, bias, c, with_bias, blocks):
+def _multiply_panel(task, a, b, bias, c, with_bias, gated, blocks):
     """Compute some rows of one panel of columns."""
     wide, most, size = tile_columns(c), tile_rows(c), c.itemsize
     panel, of_rows = task // blocks, task % blocks
@@ -45,6 +45,7 @@ def _multiply_panel(task, a, b, bias, c, with_bias, blocks):
         deep = min(DEPTH, depth - k0)
         _pack(b, k0, deep, n0, columns, start)
         begin = 1 if k0 else 2 if with_bias else 0
+        cut = gated if k0 + deep == depth else 0
         for q in range(pieces):
             m0 = (last - first) * q // pieces
             count = (last - first) * (q + 1) // pieces - m0
@@ -54,7 +55,7 @@ def _multiply_panel(task, a, b, bias, c, with_bias, blocks):
                 (
                     *(count, columns, here, a.strides[0] // size, a.strides[1] // size, 0, start, wide, 0),
                     *(target + m0 * c.shape[1] * size, c.shape[1], 1, deep),
-                    *(begin, bias.ctypes.data + n0 * size, 0, 0),
+                    *(begin, bias.ctypes.data + n0 * size, cut, 0),
                 ),
             )
     release(room)

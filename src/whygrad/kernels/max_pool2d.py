@@ -17,13 +17,16 @@ from whygrad.typing import Array, IntArray
 from whygrad.workspace import empty
 
 
-def forward(x: Array, where: Windows, index: np.dtype[Any]) -> tuple[Array, IntArray]:
-    """Return the maximum of each window and the index, of this dtype, of the tap that saw it."""
+def forward(x: Array, where: Windows, index: np.dtype[Any], *, gated: bool) -> tuple[Array, IntArray]:
+    """Return the maximum of each window and the index, of this dtype, of the tap that saw it.
+
+    With ``gated`` a maximum that is not positive becomes 0 and its index −1, of which a byte has the bits.
+    """
     shape, dtype = x.shape, x.dtype
     made = (shape[0], *where.output, shape[1])
     y, winner = empty(made, dtype), empty(made, index)
     _FORWARD[index][dtype](
-        vector(x, "channels last"), y.ravel(), winner.ravel(), sizes_of(shape, where), tasks_for(x.size)
+        vector(x, "channels last"), y.ravel(), winner.ravel(), sizes_of(shape, where), gated, tasks_for(x.size)
     )
     winners: Any = winner.transpose(0, 3, 1, 2)
     return y.transpose(0, 3, 1, 2), winners
@@ -50,12 +53,12 @@ def _lie_apart(where: Windows) -> bool:
     return v > (taps_v - 1) * dilation_v and h > (taps_h - 1) * dilation_h
 
 
-def _forward(x, y, winner, sizes, tasks):
-    fork(_forward_part, tasks, (x, y, winner, sizes, tasks))
+def _forward(x, y, winner, sizes, gated, tasks):
+    fork(_forward_part, tasks, (x, y, winner, sizes, gated, tasks))
 
 
 @part
-def _forward_part(task, x, y, winner, sizes, tasks):
+def _forward_part(task, x, y, winner, sizes, gated, tasks):
     n, c, h, w, taps_v, taps_h, stride_v, stride_h, dilation_v, dilation_h, top, left, rows, columns = sizes
     for line in range(n * rows * task // tasks, n * rows * (task + 1) // tasks):
         a = line % rows * stride_v - top
@@ -72,7 +75,7 @@ def _forward_part(task, x, y, winner, sizes, tasks):
                     *(x.ctypes.data + first * x.itemsize, dilation_v * w * c, dilation_h * c),
                     *(r0, r1, s0, s1, taps_h),
                     *(y.ctypes.data + to * y.itemsize, winner.ctypes.data + to * winner.itemsize, c),
-                    *(windows, stride_h * c),
+                    *(windows, stride_h * c, gated),
                 ),
             )
             j += windows
@@ -162,7 +165,8 @@ def _gather_part(task, winner, dy, dx, sizes, tasks):
 
 _INDICES = (types.uint8, types.int32)
 _FORWARD = {
-    np.dtype(i.name): kernel(reads(1), writes(1), types.Array(i, 1, "C"), SIZES, INT)(_forward) for i in _INDICES
+    np.dtype(i.name): kernel(reads(1), writes(1), types.Array(i, 1, "C"), SIZES, INT, INT)(_forward)
+    for i in _INDICES
 }
 _GIVE_APART, _GATHER = (
     {

@@ -178,7 +178,7 @@ class _Emitter:
             with cut:
                 for r, line in enumerate(totals):
                     for v, total in enumerate(line):
-                        positive = b.select(b.fcmp_ordered("<", total, zero), zero, total)
+                        positive = b.select(b.fcmp_ordered("<=", total, zero), zero, total)
                         self.store(positive, self.offset(row[r], step[v]), guards[v])
             with plain:
                 for r, line in enumerate(totals):

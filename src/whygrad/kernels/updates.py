@@ -24,14 +24,16 @@ def update_all(
     function: Kernel, given: Iterable[tuple[Array, ...]], results: int, *options: float
 ) -> list[list[Array]]:
     """Do as ``update`` does for each tuple of arrays of one shape."""
-    made = []
+    made, row, several = [], np.ndarray.ravel, range(results)
     for arrays in given:
         w = arrays[0]
-        dtype = w.dtype
-        new = [empty(w.shape, dtype) for _ in range(results)]
-        function[dtype](*map(_vector, (*arrays, *new)), *options, tasks_for(w.size))
+        shape, dtype, size = w.shape, w.dtype, w.size
+        make = np.empty if size < _SMALL else empty
+        new = [make(shape, dtype) for _ in several]
+        function[dtype](*map(row, arrays), *map(row, new), *options, tasks_for(size))
         made.append(new)
     return made
 
 
-_vector = np.ndarray.ravel
+#: Numbers below which no workspace keeps an array.
+_SMALL = 1 << 10

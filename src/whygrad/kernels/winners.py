@@ -24,15 +24,17 @@ def find_winners(context: Any, array: Any, winners: Any, arguments: Any) -> Any:
     Of equal entries the first tap wins, and the first NaN against all others. The arguments are addresses in bytes
     and pitches in numbers: (x at tap 0 of the first window, pitch of a row of taps, of a tap, first row of taps,
     the one after the last, first column, the one after the last, columns in all, y, winner, channels, windows,
-    pitch of a window in x).
+    pitch of a window in x, gated). With ``gated`` 1 an entry that is not positive does not win: no tap does then,
+    for which all bits of the winner stand, and y is 0 unless it is NaN.
     """
     kind = real(array.dtype.name)
     index = ir.IntType(winners.dtype.bitwidth)
 
     def codegen(context: Any, b: Any, _signature: Any, values: Any) -> Any:
-        x, row, pixel, r0, r1, s0, s1, columns, y, winner, channels, windows, step = cgutils.unpack_tuple(
-            b, values[2], 13
+        x, row, pixel, r0, r1, s0, s1, columns, y, winner, channels, windows, step, gated = cgutils.unpack_tuple(
+            b, values[2], 14
         )
+        gate = b.icmp_signed("!=", gated, ZERO)
 
         def find(others: Callable[[], Any]) -> None:
             """Emit the loops over windows and channels; ``others`` gives the taps after the first."""
@@ -60,9 +62,13 @@ def find_winners(context: Any, array: Any, winners: Any, arguments: Any) -> Any:
                             b.store(b.select(larger, value, before), best)
                             b.store(b.select(larger, number(lanes, r, s), b.load(tap)), tap)
                     at = b.add(to, c)
-                    lanes.store(b.load(best), scaled(b, y, at, kind.size))
+                    found, nothing = b.load(best), ir.Constant(lanes.of(kind.scalar), None)
+                    gates, no_tap = lanes.spread(gate), lanes.spread(ir.Constant(index, -1))
+                    cut = b.and_(b.fcmp_ordered("<=", found, nothing), gates)
+                    shut = b.and_(b.fcmp_unordered("<=", found, nothing), gates)
+                    lanes.store(b.select(cut, nothing, found), scaled(b, y, at, kind.size))
                     won = b.load(tap) if index == I32 else b.trunc(b.load(tap), lanes.of(index))
-                    lanes.store(won, scaled(b, winner, at, index.width // 8))
+                    lanes.store(b.select(shut, no_tap, won), scaled(b, winner, at, index.width // 8))
 
                 over_channels(b, kind, channels, body)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from whygrad.errors import ShapeError
 from whygrad.initializers import Initializer, he_normal, zeros
-from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops.linear import linear
+from whygrad.layers.layer import Layer, LayerResult, OneInput, Parameter, by_name
+from whygrad.layers.relu import ReLU
+from whygrad.ops.linear import linear, linear_relu
 from whygrad.typing import Array, Params, Shape
 from whygrad.validation import whole
 
@@ -52,6 +53,16 @@ class Linear(OneInput):
             raise ShapeError("linear", f"samples of {self.in_features} features", f"{shapes[0]}", remedy)
         return (self.out_features,)
 
+    def joined(self, after: Layer) -> Layer | None:
+        if type(self) is Linear and type(after) is ReLU:
+            return _Gated(self.in_features, self.out_features, self.bias)
+        return None
+
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
-        y, pullback = linear(x, own["weight"], own.get("bias"))
+        call = linear_relu if isinstance(self, _Gated) else linear
+        y, pullback = call(x, own["weight"], own.get("bias"))
         return y, by_name(pullback, "weight", "bias", skips=True), {}
+
+
+class _Gated(Linear):
+    """A dense layer and the ReLU after it, in one call."""

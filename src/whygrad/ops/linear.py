@@ -5,8 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from whygrad import engines
 from whygrad.errors import ShapeError
+from whygrad.ops.relu import Saved as ReLUSaved
+from whygrad.ops.relu import relu_backward
 from whygrad.typing import Array, Pullback
 from whygrad.validation import cotangent, floats, rank, shape
 
@@ -47,6 +51,23 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
     Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
     errors" (1986).
     """
+    y, saved = _linear(x, w, b, gated=False)
+    return y, partial(linear_backward, saved)
+
+
+def linear_relu(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
+    """Return what ``linear`` and then ``relu`` make of x, to the same bits, without a pass for the second."""
+    y, saved = _linear(x, w, b, gated=True)
+    return y, partial(_gated_backward, saved, ReLUSaved(y))
+
+
+def _gated_backward(
+    saved: Saved, gate: ReLUSaved, dy: Array, *, input_gradient: bool = True
+) -> tuple[Array | None, Array, Array | None]:
+    return linear_backward(saved, relu_backward(gate, dy), input_gradient=input_gradient)
+
+
+def _linear(x: Array, w: Array, b: Array | None, *, gated: bool) -> tuple[Array, Saved]:
     arrays = floats("linear", x=x, w=w) if b is None else floats("linear", x=x, w=w, b=b)
     x, w = arrays[0], arrays[1]
     rank("linear", "x", x, "(N, D)")
@@ -58,8 +79,10 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
         b = arrays[2]
         shape("linear", "b", b, (w.shape[0],), "give one bias an output")
     twin = engines.twin("linear")
-    y = twin.forward(x, w, b) if twin else x @ w.T + (0 if b is None else b)
-    return y, partial(linear_backward, Saved(x, w, b is not None))
+    y = twin.forward(x, w, b, gated=gated) if twin else x @ w.T + (0 if b is None else b)
+    if gated and not twin:
+        y = np.maximum(y, 0)
+    return y, Saved(x, w, b is not None)
 
 
 def linear_backward(

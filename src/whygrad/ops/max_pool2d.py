@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad import engines
-from whygrad.ops.relu import relu
 from whygrad.ops.windows import (
     Geometry,
     check_windows_see_image,
@@ -20,14 +19,17 @@ from whygrad.ops.windows import (
     remembered,
     windows,
 )
-from whygrad.typing import Array, IntArray, Pair, Pullback, Shape, Sides
+from whygrad.typing import Array, IntArray, Pair, Pullback, Sides
 from whygrad.validation import cotangent, floats, rank
 
 
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    winner: IntArray  #: (N, C, I, J), the index r·S + s of the tap that saw the maximum, in a byte if that holds it
+    winner: (
+        IntArray  #: (N, C, I, J), the index r·S + s of the tap that saw the maximum, in a byte if that holds it;
+    )
+    #: −1, of which a byte has the bits, for a maximum that a ReLU cuts off
     where: Geometry
     dtype: np.dtype[Any]
 
@@ -78,6 +80,36 @@ def max_pool2d(
     Source: K. Yamaguchi et al., "A neural network for speaker-independent isolated word recognition" (1990);
     size arithmetic of ONNX's MaxPool.
     """
+    return _pool(
+        x,
+        gated=False,
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+    )
+
+
+def max_pool2d_relu(x: Array, **options: Any) -> tuple[Array, Pullback]:
+    """Return what ``relu`` and then ``max_pool2d`` make of x, to the same bits, in one pass.
+
+    A maximum cut off at 0 is the maximum of what was cut off at 0. Where all entries of a window are cut off no
+    gradient flows to any of them, so that none is said to have won.
+    """
+    return _pool(x, gated=True, **options)
+
+
+def _pool(
+    x: Array,
+    *,
+    gated: bool,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Sides = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> tuple[Array, Pullback]:
     (x,) = floats("max_pool2d", x=x)
     rank("max_pool2d", "x", x, "(N, C, H, W)")
     where, index = _geometry(
@@ -89,33 +121,8 @@ def max_pool2d(
         ceil_mode=ceil_mode,
     )
     twin = engines.twin("max_pool2d")
-    y, winner = twin.forward(x, where, index) if twin else _maxima(x, where, index)
+    y, winner = twin.forward(x, where, index, gated=gated) if twin else _maxima(x, where, index, gated=gated)
     return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))
-
-
-def max_pool2d_relu(x: Array, **options: Any) -> tuple[Array, Pullback]:
-    """Return what ``relu`` and then ``max_pool2d`` make of x, to the same bits, by pooling first.
-
-    A maximum cut off at 0 is the maximum of what was cut off at 0, and a ReLU after the pooling has fewer numbers
-    to look at. Where all entries of a window are cut off, another of them may win, to which no gradient flows.
-    """
-    pooled, pool = max_pool2d(x, **options)
-    y, gate = relu(pooled)
-    return y, partial(_gated_backward, GatedSaved(pool, gate, y.shape, y.dtype))
-
-
-class GatedSaved(NamedTuple):
-    """What the backward pass of max-pooling with a ReLU needs."""
-
-    pool: Pullback
-    gate: Pullback
-    shape: Shape
-    dtype: np.dtype[Any]
-
-
-def _gated_backward(saved: GatedSaved, dy: Array) -> Array:
-    dx: Array = saved.pool(saved.gate(cotangent("max_pool2d", dy, saved.shape, saved.dtype)))
-    return dx
 
 
 @remembered
@@ -139,11 +146,11 @@ def _geometry(
         ceil_mode=ceil_mode,
     )
     check_windows_see_image("max_pool2d", where)
-    return where, np.dtype(np.uint8 if prod(where.kernel) <= 256 else np.int32)
+    return where, np.dtype(np.uint8 if prod(where.kernel) <= 255 else np.int32)
 
 
-def _maxima(x: Array, where: Geometry, index: np.dtype[Any]) -> tuple[Array, IntArray]:
-    """Return the maximum of each window and which tap saw it."""
+def _maxima(x: Array, where: Geometry, index: np.dtype[Any], *, gated: bool) -> tuple[Array, IntArray]:
+    """Return the maximum of each window, or 0 if it is less and ``gated``, and which tap saw it."""
     seen = windows(pad(x, where.padding, -np.inf), where)
     taps = seen.reshape(*seen.shape[:4], prod(where.kernel))
     winner = taps.argmax(axis=-1)
@@ -153,6 +160,8 @@ def _maxima(x: Array, where: Geometry, index: np.dtype[Any]) -> tuple[Array, Int
         won_inside = np.take_along_axis(np.broadcast_to(inside, taps.shape), winner[..., None], axis=-1)[..., 0]
         winner = np.where(won_inside, winner, inside.argmax(axis=-1))
     y = np.take_along_axis(taps, winner[..., None], axis=-1)[..., 0]
+    if gated:
+        y, winner = np.maximum(y, 0), np.where(y > 0, winner, -1)
     return y, winner.astype(index)
 
 

@@ -134,9 +134,10 @@ class Optimizer(ABC):
         given = [self._given(name, params[name], g, slots) for name, g in gradients.items()]
         for name, (w, _, _), (new, kept) in zip(gradients, given, self.rules(given, rate, t), strict=True):
             dtype = w.dtype
-            updated[name] = np.asarray(new, dtype)
+            updated[name] = new if type(new) is np.ndarray and new.dtype is dtype else np.asarray(new, dtype)
             for slot, value in kept.items():
-                slots[slot][name] = np.asarray(value, dtype)
+                right = type(value) is np.ndarray and value.dtype is dtype
+                slots[slot][name] = value if right else np.asarray(value, dtype)
         return updated, OptimizerState(t, slots)
 
     def _given(self, name: str, w: Array, g: Array, slots: Mapping[str, Mapping[str, Array]]) -> Given:

@@ -31,7 +31,16 @@ def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) 
         return mistake("activation_derivative_of_wrong_tensor", "dx", "whole", g, does, RIGHT, also=also, rank=rank)
 
     def formula(g: Function, does: str, also: str = "", rank: int = 1) -> Mistake:
-        return mistake("activation_derivative_formula_wrong", "dx", "whole", local(lambda p: g(p["x"])), does, RIGHT, also=also, rank=rank)
+        return mistake(
+            "activation_derivative_formula_wrong",
+            "dx",
+            "whole",
+            local(lambda p: g(p["x"])),
+            does,
+            RIGHT,
+            also=also,
+            rank=rank,
+        )
 
     tensors = (
         mistake("missing_activation_derivative", "dx", "whole", lambda p: p.dy, "is dy as it came: f′ is left out", RIGHT,
@@ -135,7 +144,9 @@ def activation(
         made = []
         for shape in SHAPES:
             chosen = {k: given.get(k, v) for k, v in usual.items()}
-            made.append(Probe(f"shape {shape}", {"x": spaced(rng, *shape)}, rng.normal(size=shape) + 0.3, target, chosen))
+            made.append(
+                Probe(f"shape {shape}", {"x": spaced(rng, *shape)}, rng.normal(size=shape) + 0.3, target, chosen)
+            )
         return made
 
     generic = activation_mistakes(lambda x: f(x, usual), lambda x: slope(x, usual))
@@ -148,9 +159,36 @@ def activation(
 
 def _as_mask(m: Mistake) -> Mistake:
     if m.label == "activation_derivative_of_wrong_tensor" and "dy" in m.does and "product" not in m.does:
-        return mistake("relu_mask_wrong_tensor", m.outputs, m.joint, m.value, m.does, m.fix, also=(m.label, *m.also), rank=m.rank)
+        return mistake(
+            "relu_mask_wrong_tensor",
+            m.outputs,
+            m.joint,
+            m.value,
+            m.does,
+            m.fix,
+            also=(m.label, *m.also),
+            rank=m.rank,
+        )
     if m.label == "missing_activation_derivative":
-        return mistake(m.label, m.outputs, m.joint, m.value, m.does, m.fix, also=("relu_mask_wrong_tensor", *m.also), rank=m.rank)
+        return mistake(
+            m.label,
+            m.outputs,
+            m.joint,
+            m.value,
+            m.does,
+            m.fix,
+            also=("relu_mask_wrong_tensor", *m.also),
+            rank=m.rank,
+        )
     if m.label == "activation_derivative_formula_wrong" and "opposite mask" in m.does:
-        return mistake("relu_mask_wrong_tensor", m.outputs, m.joint, m.value, m.does, m.fix, also=(m.label, "mask_inverted"), rank=0)
+        return mistake(
+            "relu_mask_wrong_tensor",
+            m.outputs,
+            m.joint,
+            m.value,
+            m.does,
+            m.fix,
+            also=(m.label, "mask_inverted"),
+            rank=0,
+        )
     return m

@@ -44,7 +44,8 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     """Return pairs of one shape."""
     shapes = ((2, 3, 4), (3, 5), (2, 2, 3, 4))
     return [
-        Probe(f"{s}", {"a": spaced(rng, *s), "b": spaced(rng, *s)}, rng.normal(size=s) + 0.3, subject) for s in shapes
+        Probe(f"{s}", {"a": spaced(rng, *s), "b": spaced(rng, *s)}, rng.normal(size=s) + 0.3, subject)
+        for s in shapes
     ]
 
 

@@ -62,10 +62,14 @@ def dx(p: Probe, joints: Joints) -> Array:
     first = dy.sum(axes, keepdims=True) / divide
     second = normal * (dy * normal).sum(axes, keepdims=True) / divide
     mean_term, variance_term = joints.get("mean term"), joints.get("variance term")
-    first = {"left out": 0 * first, "added": -first, "twice": 2 * first, "sum": first * divide}.get(mean_term, first)
+    first = {"left out": 0 * first, "added": -first, "twice": 2 * first, "sum": first * divide}.get(
+        mean_term, first
+    )
     second = {"left out": 0 * second, "added": -second, "twice": 2 * second, "half": second / 2, "without x̂": second / normal,
               "x": second / normal * x, "sum": second * divide}.get(variance_term, second)  # fmt: skip
-    scale = {"variance": gamma / spread**2, "left out": gamma + 0 * spread, "multiplied": gamma * spread}.get(joints.get("scale"), scale)
+    scale = {"variance": gamma / spread**2, "left out": gamma + 0 * spread, "multiplied": gamma * spread}.get(
+        joints.get("scale"), scale
+    )
     return scale * (dy - first - second)
 
 
@@ -162,8 +166,18 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     """Return images and rows, γ ≠ 1, and dy that does not add up to 0; ε as it is most often, and one that is seen."""
     made = []
     eps = options.get("eps")
-    for shape, small in (((3, 4, 2, 5), 1e-5), ((6, 4), 1e-5), ((5, 3), 1e-2), ((4, 2, 3, 3), 1e-2), ((7, 2), 1e-5)):
-        inputs = {"x": 2 * rng.normal(size=shape) + 1, "gamma": rng.uniform(0.5, 2, shape[1]), "beta": rng.normal(size=shape[1])}
+    for shape, small in (
+        ((3, 4, 2, 5), 1e-5),
+        ((6, 4), 1e-5),
+        ((5, 3), 1e-2),
+        ((4, 2, 3, 3), 1e-2),
+        ((7, 2), 1e-5),
+    ):
+        inputs = {
+            "x": 2 * rng.normal(size=shape) + 1,
+            "gamma": rng.uniform(0.5, 2, shape[1]),
+            "beta": rng.normal(size=shape[1]),
+        }
         inputs["x"] = inputs["x"] * (0.3 if small == 1e-2 else 1.0)
         tags = frozenset({"images"} if len(shape) == 4 else {"rows"})
         made.append(Probe(f"{'images' if len(shape) == 4 else 'rows'} {shape}", inputs, rng.normal(size=shape) + 0.4, subject,

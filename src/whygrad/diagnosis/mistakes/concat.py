@@ -59,7 +59,14 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     made = []
     for n, first, second, rest in ((2, 3, 5, ()), (3, 4, 2, ()), (2, 2, 4, (3, 2)), (4, 3, 3, ())):
         a, b = spaced(rng, n, first, *rest), spaced(rng, n, second, *rest)
-        made.append(Probe(f"{first} and {second} wide", {"a": a, "b": b}, rng.normal(size=(n, first + second, *rest)) + 0.3, subject))
+        made.append(
+            Probe(
+                f"{first} and {second} wide",
+                {"a": a, "b": b},
+                rng.normal(size=(n, first + second, *rest)) + 0.3,
+                subject,
+            )
+        )
     return made
 
 

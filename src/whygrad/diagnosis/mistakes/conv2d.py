@@ -22,7 +22,9 @@ from whygrad.typing import Array
 
 def where_of(p: Probe) -> Geometry:
     """Return where the windows of a probe lie."""
-    return geometry("conv2d", p["x"].shape[2:], p["w"].shape[2:], stride=p.options["stride"], padding=p.options["padding"])  # type: ignore[arg-type]
+    return geometry(
+        "conv2d", p["x"].shape[2:], p["w"].shape[2:], stride=p.options["stride"], padding=p.options["padding"]
+    )  # type: ignore[arg-type]
 
 
 def places(where: Geometry, how: str | None) -> tuple[Array, Array]:
@@ -667,7 +669,9 @@ def tagged(p: Probe) -> Probe:
         "more than one filter": p["w"].shape[0] > 1,
         "different numbers of channels and filters": p["w"].shape[0] != p["w"].shape[1],
     }
-    return Probe(p.name, p.inputs, p.dy, p.subject, p.options, frozenset(name for name, holds in facts.items() if holds))
+    return Probe(
+        p.name, p.inputs, p.dy, p.subject, p.options, frozenset(name for name, holds in facts.items() if holds)
+    )
 
 
 SUBJECT = Subject(

@@ -101,9 +101,19 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
         ((2, 3, 4, 3), (4, 3, 2), 1, 0), ((3, 2, 3, 4), (3, 3, 2), 2, 0), ((2, 2, 4, 3), (3, 3, 3), 2, 1), ((2, 3, 3, 3), (3, 3, 3), 1, 1), ((1, 2, 3, 2), (2, 2, 3), 3, 0),
     ):  # fmt: skip
         chosen = {"stride": options.get("stride", stride), "padding": options.get("padding", padding)}
-        inputs = {"x": spaced(rng, n, channels, height, width), "w": rng.normal(size=(channels, f, r, s)), "b": rng.normal(size=f) + 0.5}
-        probe = Probe(f"stride {chosen['stride']}, padding {chosen['padding']}", inputs, np.zeros(0), subject, chosen)
-        facts = {"stride > 1": chosen["stride"] > 1, "padding > 0": chosen["padding"] > 0, "more than one sample": n > 1}
+        inputs = {
+            "x": spaced(rng, n, channels, height, width),
+            "w": rng.normal(size=(channels, f, r, s)),
+            "b": rng.normal(size=f) + 0.5,
+        }
+        probe = Probe(
+            f"stride {chosen['stride']}, padding {chosen['padding']}", inputs, np.zeros(0), subject, chosen
+        )
+        facts = {
+            "stride > 1": chosen["stride"] > 1,
+            "padding > 0": chosen["padding"] > 0,
+            "more than one sample": n > 1,
+        }
         tags = frozenset(k for k, holds in facts.items() if holds)
         made.append(Probe(probe.name, inputs, rng.normal(size=value(probe, {}).shape) + 0.2, subject, chosen, tags))
     return made
@@ -112,7 +122,14 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 def sizes(p: Probe) -> dict[str, float]:
     """Return what a factor may be made of."""
     n, channels, height, width = p["x"].shape
-    return {"N": n, "C": channels, "F": p["w"].shape[1], "H·W": height * width, "R·S": int(np.prod(p["w"].shape[2:])), "I·J": int(np.prod(p.dy.shape[2:]))}
+    return {
+        "N": n,
+        "C": channels,
+        "F": p["w"].shape[1],
+        "H·W": height * width,
+        "R·S": int(np.prod(p["w"].shape[2:])),
+        "I·J": int(np.prod(p.dy.shape[2:])),
+    }
 
 
 SUBJECT = Subject("conv_transpose2d", ("x", "w", "b"), {"dx": dx, "dw": dw, "db": db}, value, probes, MISTAKES, sizes,

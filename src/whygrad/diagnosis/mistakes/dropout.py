@@ -35,7 +35,9 @@ def dx(p: Probe, joints: Joints) -> Array:
     mask = {"left out": np.ones_like(p.dy), "inverted": 1 - mask_of(p)}.get(joints.get("mask", ""), mask_of(p))
     rate = float(p.options["p"])
     scale = scale_of(p)
-    scale = {"left out": 1.0, "twice": scale**2, "multiplied": 1 - rate, "by rate": 1 / rate, "rate": rate}.get(joints.get("scale", ""), scale)
+    scale = {"left out": 1.0, "twice": scale**2, "multiplied": 1 - rate, "by rate": 1 / rate, "rate": rate}.get(
+        joints.get("scale", ""), scale
+    )
     return p.dy * mask * scale
 
 

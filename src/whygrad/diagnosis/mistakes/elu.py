@@ -19,7 +19,9 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
         def wrong(p: Probe) -> Any:
             return p.dy * np.where(p["x"] > 0, 1.0, g(np.minimum(p["x"], 0), float(used(p)["alpha"])))
 
-        return mistake("activation_derivative_formula_wrong", "dx", "whole", wrong, does, LINE, also=also, rank=rank)
+        return mistake(
+            "activation_derivative_formula_wrong", "dx", "whole", wrong, does, LINE, also=also, rank=rank
+        )
 
     return (
         below(lambda x, a: a * (np.exp(x) - 1), "has the value α(exp(x) − 1) for the slope where x < 0"),

@@ -1,6 +1,6 @@
 """What people get wrong about layer normalisation: the statistics of each sample, and parameters for each feature.
 
-    dx = (g − mean(g) − x̂·mean(g·x̂))/σ with g = γ·dy,   dγ = Σ_n dy·x̂,   dβ = Σ_n dy
+dx = (g − mean(g) − x̂·mean(g·x̂))/σ with g = γ·dy,   dγ = Σ_n dy·x̂,   dβ = Σ_n dy
 """
 
 from __future__ import annotations
@@ -38,8 +38,12 @@ def dx(p: Probe, joints: Joints) -> Array:
     axis = 0 if joints.get("axis") == "batch" else 1
     first, second = g.mean(axis, keepdims=True), normal * (g * normal).mean(axis, keepdims=True)
     first = {"left out": 0 * first, "added": -first}.get(joints.get("mean term", ""), first)
-    second = {"left out": 0 * second, "added": -second, "without x̂": second / normal}.get(joints.get("variance term", ""), second)
-    whole = (g - first - second) / (spread**2 if joints.get("scale") == "variance" else 1 if joints.get("scale") == "left out" else spread)
+    second = {"left out": 0 * second, "added": -second, "without x̂": second / normal}.get(
+        joints.get("variance term", ""), second
+    )
+    whole = (g - first - second) / (
+        spread**2 if joints.get("scale") == "variance" else 1 if joints.get("scale") == "left out" else spread
+    )
     return whole * p["gamma"] if outside else whole
 
 
@@ -85,8 +89,14 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     """Return rows with γ ≠ 1."""
     made = []
     for shape in ((3, 6), (5, 4), (2, 7), (4, 4)):
-        inputs = {"x": 2 * rng.normal(size=shape) + 1, "gamma": rng.uniform(0.5, 2, shape[1]), "beta": rng.normal(size=shape[1])}
-        made.append(Probe(f"{shape}", inputs, rng.normal(size=shape) + 0.4, subject, {"eps": options.get("eps", 1e-5)}))
+        inputs = {
+            "x": 2 * rng.normal(size=shape) + 1,
+            "gamma": rng.uniform(0.5, 2, shape[1]),
+            "beta": rng.normal(size=shape[1]),
+        }
+        made.append(
+            Probe(f"{shape}", inputs, rng.normal(size=shape) + 0.4, subject, {"eps": options.get("eps", 1e-5)})
+        )
     return made
 
 

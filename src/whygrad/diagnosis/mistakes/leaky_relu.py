@@ -18,7 +18,9 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
     def alpha(p: Probe) -> float:
         return float(used(p)["alpha"])
 
-    def formula(g: Callable[[Probe], Any], does: str, also: str = "", label: str = "activation_derivative_formula_wrong") -> Mistake:
+    def formula(
+        g: Callable[[Probe], Any], does: str, also: str = "", label: str = "activation_derivative_formula_wrong"
+    ) -> Mistake:
         return mistake(label, "dx", "whole", lambda p: p.dy * g(p), does, LINE, also=also)
 
     return (

@@ -109,9 +109,19 @@ MISTAKES = (
 def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any]) -> list[Probe]:
     """Return rows of unlike lengths, and square ones beside them."""
     made = []
-    for name, (n, inputs, outputs) in (("5 samples, 4 → 3", (5, 4, 3)), ("3 samples, 2 → 6", (3, 2, 6)), ("square", (5, 4, 4)),
-                                       ("as many samples as inputs and outputs", (4, 4, 4)), ("one sample", (1, 3, 2)), ("square, 3", (2, 3, 3))):
-        arrays = {"x": spaced(rng, n, inputs), "w": rng.normal(size=(outputs, inputs)), "b": rng.normal(size=outputs) + 0.5}
+    for name, (n, inputs, outputs) in (
+        ("5 samples, 4 → 3", (5, 4, 3)),
+        ("3 samples, 2 → 6", (3, 2, 6)),
+        ("square", (5, 4, 4)),
+        ("as many samples as inputs and outputs", (4, 4, 4)),
+        ("one sample", (1, 3, 2)),
+        ("square, 3", (2, 3, 3)),
+    ):
+        arrays = {
+            "x": spaced(rng, n, inputs),
+            "w": rng.normal(size=(outputs, inputs)),
+            "b": rng.normal(size=outputs) + 0.5,
+        }
         facts = {"more than one sample": n > 1, "layers that are not square": inputs != outputs}
         tags = frozenset(name for name, holds in facts.items() if holds)
         made.append(Probe(name, arrays, rng.normal(size=(n, outputs)) + 0.2, subject, {}, tags))

@@ -67,7 +67,9 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
         return mistake(label, output, "whole", g, does, fix, also=also, rank=rank)
 
     def factor(label: str, g: Piece, does: str, also: str = "", rank: int = 0) -> Mistake:
-        return mistake(label, output, "whole", lambda p: right(p) * g(p), does, "leave that factor out", also=also, rank=rank)
+        return mistake(
+            label, output, "whole", lambda p: right(p) * g(p), does, "leave that factor out", also=also, rank=rank
+        )
 
     def without(g: Piece, does: str) -> Mistake:
         return mistake("missing_activation_derivative", output, "whole", lambda p: right(p) / g(p), does, "multiply by f′(z)",

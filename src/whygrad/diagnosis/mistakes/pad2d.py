@@ -61,9 +61,20 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     made = []
     for shape, padding in (((2, 3, 4, 5), 1), ((2, 2, 5, 3), 2), ((1, 2, 3, 4), 0), ((3, 1, 4, 6), (1, 2))):
         chosen = options.get("padding", padding)
-        probe = Probe(f"{shape}, padding {chosen}", {"x": spaced(rng, *shape)}, np.zeros(0), subject, {"padding": chosen})
+        probe = Probe(
+            f"{shape}, padding {chosen}", {"x": spaced(rng, *shape)}, np.zeros(0), subject, {"padding": chosen}
+        )
         tags = frozenset({"padding > 0"} if any(_sides(probe)) else ())
-        made.append(Probe(probe.name, probe.inputs, rng.normal(size=value(probe, {}).shape) + 0.2, subject, probe.options, tags))
+        made.append(
+            Probe(
+                probe.name,
+                probe.inputs,
+                rng.normal(size=value(probe, {}).shape) + 0.2,
+                subject,
+                probe.options,
+                tags,
+            )
+        )
     return made
 
 

@@ -125,7 +125,14 @@ def sizes(p: Probe) -> dict[str, float]:
     where = where_of(p)
     n, channels = p["x"].shape[:2]
     (i, j), (r, s) = where.output, where.kernel
-    found: dict[str, float] = {"k²": r * s, "N": n, "C": channels, "I·J": i * j, "H·W": where.size[0] * where.size[1], "stride": where.stride[0]}
+    found: dict[str, float] = {
+        "k²": r * s,
+        "N": n,
+        "C": channels,
+        "I·J": i * j,
+        "H·W": where.size[0] * where.size[1],
+        "stride": where.stride[0],
+    }
     if r == s:
         found["k"] = r
     return found

@@ -18,11 +18,21 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
 
     return (
         formula(sigma, "is σ(x) alone: the second half of the product rule is missing"),
-        formula(lambda x: x * sigma(x) * (1 - sigma(x)), "is x·σ′ alone: the first half of the product rule is missing"),
-        formula(lambda x: sigma(x) + sigma(x) * (1 - sigma(x)), "lacks the factor x in the second half of the product rule"),
+        formula(
+            lambda x: x * sigma(x) * (1 - sigma(x)), "is x·σ′ alone: the first half of the product rule is missing"
+        ),
+        formula(
+            lambda x: sigma(x) + sigma(x) * (1 - sigma(x)),
+            "lacks the factor x in the second half of the product rule",
+        ),
         formula(lambda x: sigma(x) + x * (1 - sigma(x)), "lacks a factor σ in the second half of the product rule"),
-        formula(lambda x: x * sigma(x) + x * sigma(x) * (1 - sigma(x)), "has y for σ in the first half of the product rule"),
-        formula(lambda x: sigma(x) - x * sigma(x) * (1 - sigma(x)), "subtracts the second half of the product rule"),
+        formula(
+            lambda x: x * sigma(x) + x * sigma(x) * (1 - sigma(x)),
+            "has y for σ in the first half of the product rule",
+        ),
+        formula(
+            lambda x: sigma(x) - x * sigma(x) * (1 - sigma(x)), "subtracts the second half of the product rule"
+        ),
         formula(lambda x: sigma(x) + x * sigma(x), "lacks 1 − σ in the second half of the product rule"),
     )
 

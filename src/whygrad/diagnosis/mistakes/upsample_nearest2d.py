@@ -76,7 +76,9 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
         chosen = int(options.get("scale_factor", k))
         n, channels, height, width = shape
         dy = rng.normal(size=(n, channels, height * chosen, width * chosen)) + 0.2
-        made.append(Probe(f"{shape}, factor {chosen}", {"x": spaced(rng, *shape)}, dy, subject, {"scale_factor": chosen}))
+        made.append(
+            Probe(f"{shape}, factor {chosen}", {"x": spaced(rng, *shape)}, dy, subject, {"scale_factor": chosen})
+        )
     return made
 
 
