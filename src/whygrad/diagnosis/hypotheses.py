@@ -88,19 +88,22 @@ def search(
     order = sorted(known, key=lambda s: _ranked(s, output), reverse=True)
     mistakes = _fresh(subject.of(output))
     accepted: list[Hypothesis] = []
-    rival, closest = None, np.inf
+    closest: dict[str, float] = {}
     for candidate in ((), *((m,) for m in mistakes)):
         found, misfit = _judged(candidate, output, order)
         if found is not None:
             accepted.append(found)
-        elif candidate and misfit < closest:
-            rival, closest = candidate[0].label, misfit
+        elif candidate:
+            closest[candidate[0].label] = min(misfit, closest.get(candidate[0].label, np.inf))
     accepted = [h for h in accepted if _telling(h, len(mistakes), order, output)]
     if not accepted and pairs:
         accepted = [
             h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order, output)
         ]
-    return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
+    told = {label for h in accepted for label in h.labels}
+    rivals = {label: misfit for label, misfit in closest.items() if label not in told and np.isfinite(misfit)}
+    rival = min(rivals, key=rivals.__getitem__, default=None)
+    return Search(sorted(accepted, key=lambda h: h.cost), rival, np.inf if rival is None else rivals[rival])
 
 
 def _fresh(mistakes: Sequence[Mistake]) -> list[Mistake]:
