@@ -88,7 +88,7 @@ def _decoded(p: Probe, *, by: str) -> Array:
     """The index within the window divided by another number than its width; what lies outside is lost."""
     where, index = where_of(p), seen(p, {}).argmax(-1)
     width = {"stride": where.stride[1], "columns": where.output[1], "width": where.size[1]}[by]
-    fitting(width != where.kernel[1] and not any(where.padding))
+    fitting(not any(where.padding))
     out = np.zeros_like(p["x"])
     for n, channel, i, j in np.ndindex(index.shape):
         r, s = divmod(int(index[n, channel, i, j]), width)
