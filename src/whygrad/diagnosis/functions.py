@@ -17,6 +17,7 @@ from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.domains import domains
 from whygrad.diagnosis.hints import source_of
+from whygrad.diagnosis.joined import activation_inside, over
 from whygrad.diagnosis.judging import Outcome, judge
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.lessons import LESSONS
@@ -179,6 +180,11 @@ def _judged(
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
     outcomes, said = _one_rank(outcomes)
     notes += said
+    inside = activation_inside(subject, outcomes)
+    if inside is not None:
+        outcomes = [Outcome(over(o.probe, inside), o.result) for o in outcomes]
+        subject = inside
+        notes.append(f"read as {inside.name}, since that is what your forward computes")
     if subject.name == "dropout":
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
@@ -288,13 +294,15 @@ def _laid_out(
             break
     assert best is not None
     _, code, chosen = best
-    usual = chosen == layouts(subject)[0]
-    notes = (
-        []
-        if usual
-        else [f"read with images as {chosen.images} and weights as {chosen.weights}, which fit your shapes"]
-    )
-    return code, notes
+    return code, [] if chosen == layouts(subject)[0] else [read_as(subject, chosen)]
+
+
+def read_as(subject: Subject, layout: Layout) -> str:
+    """Return how arrays were read, as a note."""
+    weights = {"IO": "(in, out)", "OI": "(out, in)"}.get(layout.weights, layout.weights)
+    told = [f"images as {layout.images}"] if subject.name.endswith("2d") else []
+    told += [f"weights as {weights}"] if "w" in subject.inputs else []
+    return f"read with {' and '.join(told)}, which fits your shapes"
 
 
 def _fits(probe: Probe, result: Result) -> float:
