@@ -17,6 +17,7 @@ from whygrad.diagnosis.hints import preferred
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
+from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.scaling import Factor
@@ -75,7 +76,11 @@ def judge(
 
 def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
     """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
-    return regulariser(output, known) or composed(subject, output, known) or overwritten(subject, output, known)
+    for read in (composed, overwritten, cut):
+        found = read(subject, output, known)
+        if found is not None:
+            return found
+    return regulariser(output, known)
 
 
 def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
