@@ -150,8 +150,9 @@ def _weight_gradient_part(task, x, dy, sums, taps_h, where, tasks):
             ),
         )
         for f in range(filters):
-            for tap in range(ones):
-                sums[task, f, tap] += products[f, tap]
+            total, more = sums[task, f], products[f]
+            for tap in range(total.size):
+                total[tap] += more[tap]
         at += rows
     release(room_x)
     release(room)
@@ -164,8 +165,9 @@ def _lay_out(x, origin, line, target, wide, taps_v, taps_h):
     Whole pieces are copied: what is too much of one is overwritten by the next.
     """
     size, lanes, one = number_size(x), tile_columns(x), x.dtype.type(1)
+    for r in range(taps_v):
+        here, row = target + r * taps_h * size, origin + r * line * size
+        for j in range(wide):
+            copy(here + j * lanes * size, row + j * size, PIECE * size)
     for j in range(wide):
-        here = target + j * lanes * size
-        for r in range(taps_v):
-            copy(here + r * taps_h * size, origin + (r * line + j) * size, PIECE * size)
-        put(x, here + taps_v * taps_h * size, one)
+        put(x, target + (j * lanes + taps_v * taps_h) * size, one)
