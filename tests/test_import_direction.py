@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "data": BASE | {"data"},
     "training": LOSSES | LAYERS | {"models", "optim", "data", "training"},
     "checking": LOSSES | LAYERS | {"checking"},
+    "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
     "cli": {"*"},
     "__init__": {"*"},
     "__main__": {"cli"},

@@ -1,10 +1,11 @@
 """A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
 The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
-``initializers``, ``data``, ``training`` and ``checking``. What people type most stands here as well.
+``initializers``, ``data``, ``training``, ``checking`` and ``explanation``. What people type most stands here as
+well.
 """
 
-from whygrad import checking, data, initializers, layers, losses, models, ops, optim, training
+from whygrad import checking, data, explanation, initializers, layers, losses, models, ops, optim, training
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
@@ -18,6 +19,8 @@ from whygrad.errors import (
     ShapeError,
     WhygradError,
 )
+from whygrad.explanation import explain
+from whygrad.explanation.verification import verify
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -66,6 +69,8 @@ __all__ = [
     "data",
     "engine",
     "evaluate",
+    "explain",
+    "explanation",
     "fit",
     "get_num_threads",
     "half_squared_error",
@@ -80,4 +85,5 @@ __all__ = [
     "predict",
     "set_num_threads",
     "training",
+    "verify",
 ]

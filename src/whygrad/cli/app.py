@@ -16,9 +16,11 @@ import typer
 from whygrad.cli import console
 from whygrad.cli.check import check
 from whygrad.cli.evaluate import evaluate
+from whygrad.cli.explain import explain
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.train import train
+from whygrad.cli.verify import verify
 from whygrad.cli.warmup import warmup
 from whygrad.errors import OptionError, WhygradError
 from whygrad.version import __version__
@@ -42,6 +44,8 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(explain)
+app.command()(verify)
 app.command()(warmup)
 
 
