@@ -97,7 +97,7 @@ def diagnose_arrays(
         findings = []
         for name in results:
             findings.append(judge(target, name, [outcome], precision=exact[name]))
-        findings = conventions(target, findings, [outcome])
+        findings = conventions(findings)
     return Diagnosis(
         subject=target.name, findings=tuple(findings), notes=tuple(notes), calls=0, seconds=time.monotonic() - began
     )
@@ -107,8 +107,8 @@ def digits(a: Array) -> float:
     """Return how exact numbers are, from the digits that they have: rounded ones are known to half a digit.
 
     Example:
-        >>> digits(np.array([0.0446, 0.0941])), digits(np.array([1 / 3, 2 / 3]))
-        (0.000542..., 1e-07)
+        >>> round(digits(np.array([0.0446, 0.0941])), 6), digits(np.array([1 / 3, 2 / 3]))
+        (0.000542, 1e-07)
     """
     largest = float(np.abs(a).max(initial=0))
     if not largest or not np.isfinite(largest):
@@ -190,7 +190,7 @@ def _decided(fitting: list[tuple[Reading, Probe]], results: Mapping[str, Array])
             if np.allclose(reading.arrays["y"], probe.y, rtol=1e-4, atol=1e-6):
                 return reading, probe
     reading, _ = fitting[0]
-    if len(fitting) == 1 or reading.images in ("NCHW", "") and reading.kernels in ("FCRS", "IO", ""):
+    if len(fitting) == 1 or (reading.images in ("NCHW", "") and reading.kernels in ("FCRS", "IO", "")):
         return fitting[0]
     distinct = dict.fromkeys((r.images, r.kernels) for r, _ in fitting)
     right = [pair for pair in fitting if any(_same(pair, name) for name in results)]

@@ -1,7 +1,7 @@
 """Which mistake, or which two and a factor, reproduce a person's numbers.
 
-A hypothesis is accepted only if it gives their numbers, to rounding, at every probe at which they have any. Two causes
-that do so equally well are both told, and neither is called the cause.
+A hypothesis is accepted only if it gives their numbers, to rounding, at every probe at which they have any. Two
+causes that do so equally well are both told, and neither is called the cause.
 """
 
 from __future__ import annotations

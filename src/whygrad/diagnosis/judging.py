@@ -55,11 +55,12 @@ def judge(
     wrong = [s for s in known if not right(s, output)]
     failed = [o for o in outcomes if o.result.error is not None and not o.result.refused]
     if not wrong:
-        return _right(subject, output, outcomes, failed)
+        return _right(output, outcomes, failed)
     found, domain = explained(subject, output, known)
     where = places([s for s in samples if not domain.name or s.probe.name in domain.probes], output)
     if domain.name:
-        where = f"judged for {domain.name}, since beyond it the results do not fit together{': ' if where else ''}{where}"
+        judged = f"judged for {domain.name}, since beyond it the results do not fit together"
+        where = f"{judged}: {where}" if where else judged
         known = [s for s in known if s.probe.name in domain.probes]
     if found.accepted:
         told = _explained(subject, output, found, known, where, source)
@@ -70,8 +71,8 @@ def judge(
 def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[Search, Domain]:
     """Return what explains an output, and for which sizes: all of them, or those that the code may be meant for.
 
-    A mistake, then two, that explain every number are believed first. Fewer sizes are tried only after that, and there
-    a mistake has to do without a factor that nothing explains.
+    A mistake, then two, that explain every number are believed first. Fewer sizes are tried only after that, and
+    there a mistake has to do without a factor that nothing explains.
     """
     whole = Domain("", frozenset(s.probe.name for s in known))
     first = search(subject, output, known, pairs=False)
@@ -99,7 +100,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
 
 
 def _reachable(subject: Subject, output: str, known: Sequence[Sample]) -> bool:
-    """Whether the right output, or one with a single mistake, has the shapes that were given: else two will not do."""
+    """Whether the right output, or one with a single mistake, has the shapes that were given; else two have not."""
     for candidate in ((), *((m,) for m in subject.of(output))):
         guesses = [predict(s.probe, output, candidate) for s in known]
         if all(
@@ -170,20 +171,22 @@ def _nothing(subject: Subject, output: str, outcomes: Sequence[Outcome]) -> Find
     )
 
 
-def _right(subject: Subject, output: str, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> Finding:
+def _right(output: str, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> Finding:
     names = [o.probe.name for o in failed]
     if failed and len(failed) < len(outcomes):
         error = failed[0].result.error
-        label = failing_label(subject, failed, outcomes)
+        label = failing_label(failed, outcomes)
         return Finding(
-            output=output, verdict=Judgement.ERROR, cause=label, says=f"your {output} is right where the code runs, but it fails: {error}",
-            where=_tagged([o.probe for o in failed], [o.probe for o in outcomes if o not in failed], "fails", names),
+            output=output, verdict=Judgement.ERROR, cause=label,
+            says=f"your {output} is right where the code runs, but it fails: {error}",
+            where=_tagged([o.probe for o in failed], [o.probe for o in outcomes if o not in failed], "fails",
+                          names),
             lesson=LESSONS.get(label or "", ""),
         )  # fmt: skip
     return Finding(output=output, verdict=Judgement.RIGHT)
 
 
-def failing_label(subject: Subject, failed: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str | None:
+def failing_label(failed: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str | None:
     """Return the cause of code that is right where it runs and fails elsewhere, where the sizes tell it."""
     running = [o.probe for o in outcomes if o.result.error is None]
     tag = _separating([o.probe for o in failed], running)
@@ -392,7 +395,8 @@ def _unexplained(
     assert sample.value is not None
     truth = right_of(sample.probe, output)
     if sample.value.shape != truth.shape:
-        says = f"your {output} has the shape {sample.value.shape} where it should have {truth.shape} ({sample.probe.name})"
+        shapes = f"{sample.value.shape} where it should have {truth.shape}"
+        says = f"your {output} has the shape {shapes} ({sample.probe.name})"
         return Finding(output=output, verdict=Judgement.SHAPE, says=says, where=where)
     if not np.isfinite(sample.value).all():
         return Finding(
@@ -408,7 +412,8 @@ def _unexplained(
         else {}
     )
     return Finding(
-        output=output, verdict=Judgement.WRONG, says=f"your {output} is wrong, and nothing in the catalogue explains it",
+        output=output, verdict=Judgement.WRONG, says=f"your {output} is wrong, and nothing in the catalogue "
+        "explains it",
         where=where, notes=tuple(notes), evidence=rival, fix=subject.lines.get(output, ""),
     )  # fmt: skip
 
@@ -430,7 +435,9 @@ def regulariser(output: str, known: Sequence[Sample]) -> Finding | None:
         return None
     return Finding(
         output=output, verdict=Judgement.WRONG, cause="regulariser_gradient_wrong",
-        says=f"your {output} is right plus {factors[0]:.4g} times {name}: a regulariser's gradient, which no loss of this layer has",
-        evidence={"misfit": 0.0, "probes": len(known), "factor": factors[0]}, fix=f"add it where the loss has {factors[0] / 2:.4g}·Σ{name}²",
+        says=f"your {output} is right plus {factors[0]:.4g} times {name}: a regulariser's gradient, which no loss "
+        "of this layer has",
+        evidence={"misfit": 0.0, "probes": len(known), "factor": factors[0]},
+        fix=f"add it where the loss has {factors[0] / 2:.4g}·Σ{name}²",
         lesson=LESSONS["regulariser_gradient_wrong"],
     )  # fmt: skip

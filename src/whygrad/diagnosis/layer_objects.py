@@ -1,4 +1,4 @@
-"""Layers that are objects: made, given their weights, called forward and backward, and asked for their gradients."""
+"""Layers that are objects: made, given their weights, run forward and backward, and asked for their gradients."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from whygrad.diagnosis.probes import Probe
 
 #: How constructors call the sizes of a layer.
 SIZES = {
-    "C": {"in_channels", "input_channels", "n_in", "in_features", "input_size", "input_dim", "channels", "in_dim", "c_in", "num_features", "inputs", "depth", "nc"},
-    "F": {"out_channels", "num_filters", "n_filters", "n_out", "out_features", "output_size", "output_dim", "out_dim", "c_out", "filters", "outputs", "units"},
+    "C": {"in_channels", "input_channels", "n_in", "in_features", "input_size", "input_dim", "channels", "in_dim",
+          "c_in", "num_features", "inputs", "depth", "nc"},
+    "F": {"out_channels", "num_filters", "n_filters", "n_out", "out_features", "output_size", "output_dim",
+          "out_dim", "c_out", "filters", "outputs", "units"},
     "R": {"kernel_size", "filter_size", "k", "kernel", "ksize", "pool_size", "size", "window"},
 }  # fmt: skip
 #: What holds the parameters and their gradients.
@@ -45,7 +47,7 @@ def is_layer(thing: Any) -> bool:
         (True, True, False)
     """
     return callable(getattr(thing, "backward", None)) and (
-        callable(getattr(thing, "forward", None)) or callable(getattr(type(thing), "__call__", None))
+        callable(getattr(thing, "forward", None)) or callable(thing)
     )
 
 
@@ -63,12 +65,12 @@ class LayerCode(Code):
         self.calls += 1
         result = Result()
         values, before = self._values(probe)
-        made, result.error, _, _ = guarded(lambda: self._instance(probe, values))
+        made, result.error, _, _ = guarded(lambda: self._instance(probe))
         result.refused = (
             result.error is not None
         )  # it cannot be made at these sizes, which says nothing of its gradients
         if result.error is None:
-            self._set(made, values, probe)
+            self._set(made, values)
             given = {k: v for k, v in values.items() if k != "dy"}
             forward = made.forward if hasattr(made, "forward") else made
             raw, result.error, result.refused, result.printed = guarded(
@@ -81,7 +83,7 @@ class LayerCode(Code):
         result.written = tuple(n for n, a in before.items() if not np.array_equal(a, values[n], equal_nan=True))
         return result
 
-    def _instance(self, probe: Probe, values: dict[str, Any]) -> Any:
+    def _instance(self, probe: Probe) -> Any:
         if probe.name not in self.made:
             self.made[probe.name] = (
                 _construct(self.layer, probe) if inspect.isclass(self.layer) else copy.deepcopy(self.layer)
@@ -92,7 +94,7 @@ class LayerCode(Code):
         required = [p for p in parameters(forward) if p.default is p.empty]
         return [given["x"]] if len(required) <= 1 else arguments(forward, given, self.order) or [given["x"]]
 
-    def _set(self, made: Any, values: dict[str, Any], probe: Probe) -> None:
+    def _set(self, made: Any, values: dict[str, Any]) -> None:
         """Give the layer the probe's parameters and options, under whatever name it keeps them."""
         for role in ("w", "b", "gamma", "beta", "stride", "padding", "kernel_size", "eps", "p", "alpha"):
             if role not in values:
@@ -130,7 +132,7 @@ class LayerCode(Code):
             names = [
                 k
                 for k in kept
-                if k.lower().strip("_") in GRADIENTS.get(output, ()) - NAMES.get(output[1:], set()) - {"input"}
+                if k.lower().strip("_") in GRADIENTS.get(output, set()) - NAMES.get(output[1:], set()) - {"input"}
             ]
             if found.get(output) is None and names:
                 found[output] = np.array(kept[names[0]]) if kept[names[0]] is not None else None
@@ -167,7 +169,7 @@ def _construct(kind: Any, probe: Probe) -> Any:
             if role in probe.options and name in NAMES[role] | (SIZES["R"] if role == "kernel_size" else set()):
                 known.setdefault(parameter.name, probe.options[role])
         if name in SIZES["C"]:
-            known[parameter.name] = int(sizes.get("C", probe["x"].shape[1]))
+            known[parameter.name] = int(sizes["C"] if "C" in sizes else probe["x"].shape[1])
         elif name in SIZES["F"] and w is not None:
             known[parameter.name] = w.shape[0]
         elif name in SIZES["R"] and w is not None and w.ndim == 4:

@@ -12,7 +12,7 @@ import numpy as np
 from whygrad import engines
 from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis.adapting import Result, as_array, guarded, parameters
-from whygrad.diagnosis.catalogue import Impossible, Joints, Mistake, Subject, mistake
+from whygrad.diagnosis.catalogue import ImpossibleError, Joints, Mistake, Subject, mistake
 from whygrad.diagnosis.chains import Chain, as_given, identified
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
@@ -34,7 +34,8 @@ ALL = "all parameters"
 
 
 def diagnose_network(
-    loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (), *,
+    loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (),
+    *,
     seed: int = 0, time_limit: float = TIME_LIMIT,
 ) -> Diagnosis:  # fmt: skip
     """Say what is wrong with the hand-written gradients of a network.
@@ -195,12 +196,12 @@ def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
     gradients = _of_chain(chain, probe, {})
     rng = np.random.default_rng(0)
     for _ in range(3):
-        direction = {n: rng.normal(size=a.shape) for n, a in case.params.items()}
-        slope = differences(
-            lambda s: case.loss({n: a + float(s[0]) * direction[n] for n, a in case.params.items()}),
-            np.zeros(1),
-            1e-4,
-        )[0]
+        direction: dict[str, Array] = {n: rng.normal(size=a.shape) for n, a in case.params.items()}
+
+        def along(s: Array, direction: Mapping[str, Array] = direction) -> float:
+            return case.loss({n: a + float(s[0]) * direction[n] for n, a in case.params.items()})
+
+        slope = differences(along, np.zeros(1), 1e-4)[0]
         told = sum(float((gradients[n] * direction[n]).sum()) for n in case.params)
         if abs(slope - told) > 1e-4 * max(abs(slope), 1e-6):
             return False
@@ -208,8 +209,8 @@ def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
 
 
 def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
-    x, t = (np.asarray(a, np.float64) for a in p.options["inputs"])
-    x, t = as_given(chain, x, t)
+    data = (np.asarray(a, np.float64) for a in p.options["inputs"])
+    x, t = as_given(chain, *data)
     return chain.gradients(p.inputs, x, t, joints)
 
 
@@ -239,8 +240,10 @@ def network_subject(case: _Case, chain: Chain | None) -> Subject:
 
     build = {name: one(name) for name in names}
     mistakes = [*_generic(names), *(_faults(chain, names) if chain is not None else ())]
-    return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build, lambda p, _: np.asarray(case.loss(p.inputs)),
-                   lambda *_: [], tuple(mistakes), sizes, factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"})  # fmt: skip
+    return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build, lambda p,
+                   _: np.asarray(case.loss(p.inputs)),
+                   lambda *_: [], tuple(mistakes), sizes,
+                   factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"})  # fmt: skip
 
 
 def _generic(names: Sequence[str]) -> list[Mistake]:
@@ -253,16 +256,21 @@ def _generic(names: Sequence[str]) -> list[Mistake]:
             "" if label == "layer_not_trained" else " layer_not_trained"
         )
         found += [
-            mistake(label, name, "out", c.zeros, "is 0 everywhere: it was never computed", "compute it and return it", also=also),
+            mistake(label, name, "out", c.zeros, "is 0 everywhere: it was never computed",
+                    "compute it and return it", also=also),
             mistake("weight_gradient_transposed", name, "out", c.transposed(), "comes out transposed", f"{name}.T"),
-            mistake("kernel_gradient_flipped", name, "out", c.flipped(-2, -1), "comes out rotated by 180 degrees", f"np.flip(d{name}, (-2, -1))", rank=1),
+            mistake("kernel_gradient_flipped", name, "out", c.flipped(-2, -1), "comes out rotated by 180 degrees",
+                    f"np.flip(d{name}, (-2, -1))", rank=1),
             mistake("sign_error", name, "out", c.absolute, "has lost its signs", "leave out np.abs", rank=3),
-            mistake("clipping_in_gradient", name, "out", c.clipped, "is clipped to −1 ... 1", "leave clipping to the update", rank=3),
-            mistake("returns_wrong_variable", name, "whole", lambda p, name=name: p[name], "is the parameter itself", "return its gradient",
+            mistake("clipping_in_gradient", name, "out", c.clipped, "is clipped to −1 ... 1",
+                    "leave clipping to the update", rank=3),
+            mistake("returns_wrong_variable", name, "whole", lambda p, name=name: p[name],
+                    "is the parameter itself", "return its gradient",
                     also="update_uses_wrong_variable"),
         ]  # fmt: skip
         found += [
-            mistake("wrong_layer_gradient", name, "whole", lambda p, other=other: p.right[other], f"is the gradient of {other}", f"compute that of {name}",
+            mistake("wrong_layer_gradient", name, "whole", lambda p, other=other: p.right[other],
+                    f"is the gradient of {other}", f"compute that of {name}",
                     also="returns_wrong_variable", rank=1)
             for other in names if other != name
         ]  # fmt: skip
@@ -295,10 +303,11 @@ def _faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
                         m.rank,
                     )
                 )
-        found += _mixed(chain, k, outputs)
+        found += _mixed(chain, k)
     end = "the loss"
     found += [
-        Mistake(m.label, outputs, "end", m, f"is wrong: the delta at {end} {m.does}", m.fix, m.also, m.lesson, m.rank)
+        Mistake(m.label, outputs, "end", m, f"is wrong: the delta at {end} {m.does}", m.fix, m.also, m.lesson,
+                m.rank)
         for m in loss_mistakes() if m.label not in ("weight_gradient_zero", "axis_wrong")
     ]  # fmt: skip
     return found
@@ -313,7 +322,7 @@ def _place(chain: Chain, k: int) -> str:
     return f"{stage.kind} after {before[-1]}" if before else stage.kind
 
 
-def _mixed(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
+def _mixed(chain: Chain, k: int) -> list[Mistake]:
     """Return gradients made from another layer's delta or from another layer's input."""
     stage, found = chain.stages[k], []
     if not stage.params:
@@ -322,18 +331,24 @@ def _mixed(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
         for role, name in stage.params.items():
             touched = (ALL, name)
             if j != k:
-                found.append(mistake("wrong_layer_gradient", touched, f"mixed {k}{role}", (k, ("x", role), k, j), f"is made from the delta of {_place(chain, j)}",
-                                     "use this layer's own delta", also="missing_activation_derivative" if abs(j - k) == 1 else ""))  # fmt: skip
+                found.append(mistake("wrong_layer_gradient", touched, f"mixed {k}{role}", (k, ("x", role), k, j),
+                                     f"is made from the delta of {_place(chain, j)}",
+                                     "use this layer's own delta",
+                                     also="missing_activation_derivative" if abs(j - k) == 1 else ""))  # fmt: skip
         if "w" in stage.params:
             touched = (ALL, stage.params["w"])
-            found.append(mistake("output_used_instead_of_input", touched, f"mixed {k}w", (k, ("dot", "w"), j, k), f"is the dot product of its delta with the output of {_place(chain, j)}: one number in all entries",
+            found.append(mistake("output_used_instead_of_input", touched, f"mixed {k}w", (k, ("dot", "w"), j, k),
+                f"is the dot product of its delta with the output of {_place(chain, j)}: one number in all entries",
                                  "dw = np.outer(input, delta)", also="dot_in_place_of_outer", rank=1))  # fmt: skip
             for what in ("x", "y"):
                 if (j, what) not in ((k, "x"), (k - 1, "y")):
                     label = "output_used_instead_of_input" if j >= k else "wrong_layer_gradient"
                     noun = "output" if what == "y" else "input"
-                    found.append(mistake(label, touched, f"mixed {k}w", (k, (what, "w"), j, k), f"is made from the {noun} of {_place(chain, j)} in place of this layer's input",
-                                         "use this layer's own input", also="output_used_instead_of_input wrong_layer_gradient activation_derivative_of_wrong_tensor", rank=1))  # fmt: skip
+                    found.append(mistake(label, touched, f"mixed {k}w", (k, (what, "w"), j, k),
+                        f"is made from the {noun} of {_place(chain, j)} in place of this layer's input",
+                                         "use this layer's own input", also="output_used_instead_of_input "
+                                         "wrong_layer_gradient activation_derivative_of_wrong_tensor",
+                                         rank=1))  # fmt: skip
     return found
 
 
@@ -410,7 +425,7 @@ def _one_fault(target: Subject, names: Sequence[str], outcomes: Sequence[Outcome
     samples = [Sample(o.probe, o.result.outputs[ALL], EXACT) for o in _joined(names, outcomes)]
     try:
         return bool(search(target, ALL, samples, pairs=False).accepted) or None
-    except Impossible:
+    except ImpossibleError:
         return None
 
 

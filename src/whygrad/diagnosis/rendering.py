@@ -60,7 +60,8 @@ def conclusion(diagnosis: Diagnosis) -> str:
         listed = ", ".join(name for name in names if name != "y")
         if not listed:
             return "Healthy: the value is right."
-        return f"Healthy: the gradient{'s' if ',' in listed else ''} {listed} {'are' if ',' in listed else 'is'} right."
+        several = "," in listed
+        return f"Healthy: the gradient{'s' if several else ''} {listed} {'are' if several else 'is'} right."
     wrong = ", ".join(finding.output for finding in diagnosis.findings if not finding.fine)
     if diagnosis.cause is None:
         return f"Wrong: {wrong}. The cause is not known." if wrong else "Nothing could be judged."
@@ -152,7 +153,8 @@ def html(diagnosis: Diagnosis) -> str:
         style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
         cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
         blocks.append(
-            f'<div style="margin-top:6px">{escape(finding.output)} <span style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>'
+            f'<div style="margin-top:6px">{escape(finding.output)} <span '
+            f'style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>'
         )
         for title, sentence in details(finding):
             shown = f"<code>{escape(sentence)}</code>" if title == "fix" else escape(sentence)

@@ -17,7 +17,7 @@ def where_of(p: Probe) -> Geometry:
     """Return where the windows of a probe lie."""
     k = p.options["kernel_size"]
     stride = p.options.get("stride") or k
-    return geometry("pooling", p["x"].shape[2:], k, stride=stride, padding=p.options.get("padding", 0))  # type: ignore[arg-type]
+    return geometry("pooling", p["x"].shape[2:], k, stride=stride, padding=p.options.get("padding", 0))
 
 
 def places(where: Geometry, how: str | None = None) -> tuple[IntArray, IntArray]:
@@ -61,7 +61,8 @@ def write(back: Array, p: Probe, joints: Joints) -> Array:
                 old = canvas[:, :, a[i, j], b[i, j]]
                 canvas[:, :, a[i, j], b[i, j]] = np.where(back[:, :, i, j] != 0, back[:, :, i, j], old)
     else:
-        np.add.at(canvas, (slice(None), slice(None), a, b), back)
+        place: Any = (slice(None), slice(None), a, b)
+        np.add.at(canvas, place, back)
     if joints.get("grid") == "remainder dropped":
         return canvas[:, :, : int(a.max()) + 1, : int(b.max()) + 1]
     if joints.get("grid") == "uncropped":
