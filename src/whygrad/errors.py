@@ -57,7 +57,7 @@ class FileError(WhygradError):
     """A file or directory that is missing, damaged or cannot be written."""
 
 
-class DependencyError(WhygradError, ImportError):
+class DependencyError(WhygradError, ImportError):  # type: ignore[misc]  # path: of layers, not of a file
     """A package that only some of whygrad needs, and that is not installed."""
 
 

@@ -17,10 +17,20 @@ def python(code):
 
 
 def test_importing_the_package_brings_none_of_them():
-    code = "import sys, whygrad, whygrad.cli, whygrad.interop\nprint(*sorted({m.split('.')[0] for m in sys.modules}))"
+    code = (
+        "import sys, whygrad, whygrad.cli, whygrad.interop\nprint(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
     loaded = python(code)
     assert loaded.returncode == 0, loaded.stderr
-    assert not set(loaded.stdout.split()) & {"torch", "sklearn", "scipy", "tensorboardX", "onnx", "IPython", "pandas"}
+    assert not set(loaded.stdout.split()) & {
+        "torch",
+        "sklearn",
+        "scipy",
+        "tensorboardX",
+        "onnx",
+        "IPython",
+        "pandas",
+    }
 
 
 @pytest.mark.parametrize("module", EXTRAS)

@@ -1,16 +1,15 @@
 """Backward passes written for PyTorch: right ones pass, and each planted mistake is found and named."""
 
+import importlib
+
 import pytest
-
-torch = pytest.importorskip("torch")
-
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from whygrad import CheckError, OptionError
 from whygrad.checking import Report, Verdict
-from whygrad.interop.torch import check
 
+torch = pytest.importorskip("torch")
+Function, once_differentiable = torch.autograd.Function, torch.autograd.function.once_differentiable
+check = importlib.import_module("whygrad.interop.torch").check
 GENERATOR = torch.Generator().manual_seed(3)
 
 
@@ -60,7 +59,7 @@ class TestRight:
         assert [row.name for row in report] == ["x", "w"]
 
     def test_inputs_that_are_not_contiguous_themselves(self):
-        x, w, b = linear_inputs()
+        _, w, b = linear_inputs()
         assert check(Linear, (normal(3, 4).t(), w.repeat(2, 1)[::2], b.expand(5))).right
 
     def test_only_inputs_that_require_a_gradient_if_any_does(self):
@@ -441,7 +440,6 @@ class TestPlanted:
 
         assert check(Root, torch.tensor([1.0, 4.0, -1.0]))["x"].verdict is Verdict.NOT_FINITE
 
-
     def test_a_failure_where_an_input_lies_at_a_kink(self):
         class ReLU(Function):
             @staticmethod
@@ -463,12 +461,15 @@ class TestPlanted:
             return dy @ w, (dy.t() @ x.to(torch.float64)), dy.sum(dim=0)
 
         report = check(changed(backward=backward), linear_inputs())
-        assert "in float32 it fails: RuntimeError: expected m1 and m2 to have the same dtype" in report["w"].findings[0]
+        assert (
+            "in float32 it fails: RuntimeError: expected m1 and m2 to have the same dtype"
+            in report["w"].findings[0]
+        )
 
 
 class TestErrors:
     def test_what_cannot_be_called(self):
-        with pytest.raises(OptionError, match=r"check: expected something that can be called, received int; pass"):
+        with pytest.raises(OptionError, match=r"torch: expected something that can be called, received int; pass"):
             check(3, normal(2))
 
     def test_no_inputs(self):
@@ -480,17 +481,19 @@ class TestErrors:
             check(lambda n: n * 2, torch.tensor([1, 2]))
 
     def test_complex_and_nested_tensors(self):
-        with pytest.raises(OptionError, match="received torch.complex64; split it"):
+        with pytest.raises(OptionError, match=r"received torch\.complex64; split it"):
             check(lambda x: x.abs(), torch.ones(2, dtype=torch.complex64))
         with pytest.raises(OptionError, match="a list of tensors; wrap it in a function"):
-            check(lambda xs: sum(xs), ([normal(2), normal(2)],))
+            check(sum, ([normal(2), normal(2)],))
 
     def test_no_history(self):
         with pytest.raises(CheckError, match="expected an output with a history, received none"):
             check(lambda x: x.detach() * 2, normal(3))
 
     def test_forward_that_returns_nothing(self):
-        with pytest.raises(CheckError, match="forward: expected a tensor or several, received NoneType; let it return"):
+        with pytest.raises(
+            CheckError, match="forward: expected a tensor or several, received NoneType; let it return"
+        ):
             check(lambda x: None, normal(3))
 
     def test_backward_that_fails_says_in_which_line(self):

@@ -34,7 +34,7 @@ class Called:
         #: Whether gradients come from the module's own method ``backward`` and not from autograd.
         self.by_hand = self.module is not None and has_backward(self.module)
         self.name = getattr(thing, "__name__", type(thing).__name__)
-        self._function = _callable(thing)
+        self._function = callable_of(thing)
         arguments = _arguments(thing, inputs)
         self._keywords = isinstance(inputs, Mapping)
         self._tensors = {name: value for name, value in arguments.items() if isinstance(value, torch.Tensor)}
@@ -55,7 +55,7 @@ class Called:
             remedy = "pass float tensors, or let parameters require a gradient"
             raise OptionError("inputs", "at least one tensor of real numbers", "none", remedy)
         self._fresh = torch.Generator().manual_seed(seed).get_state()
-        #: Whether the last call drew random numbers (on a GPU it is taken for granted), which fall otherwise where memory is laid out otherwise.
+        #: Whether the last call drew random numbers, which follow the order of memory; on a GPU it is assumed.
         self.random = False
         #: Of each output whether a gradient comes back from it; None until it has been called with gradients.
         self.differentiable: list[bool] | None = None
@@ -112,7 +112,10 @@ class Called:
         dtype = _dtype_of(tensors)
         module.to(dtype)
         by_own = dict(module.named_parameters())
-        values = {**self._others, **{name: _converted(t.detach(), dtype).clone() for name, t in self._tensors.items()}}
+        values = {
+            **self._others,
+            **{name: _converted(t.detach(), dtype).clone() for name, t in self._tensors.items()},
+        }
         values |= {name: tensors[name].detach().clone() for name in self.inputs}
         with torch.no_grad(), self._seeded():
             for name, own in self._names.items():
@@ -148,7 +151,9 @@ class Called:
 
 def has_backward(module: torch.nn.Module) -> bool:
     """Return whether a module brings a ``backward`` of its own; that of Lightning takes a loss and is none."""
-    lightning = any(kind.__module__.partition(".")[0] in ("lightning", "pytorch_lightning") for kind in type(module).__mro__)
+    lightning = any(
+        kind.__module__.partition(".")[0] in ("lightning", "pytorch_lightning") for kind in type(module).__mro__
+    )
     return callable(getattr(module, "backward", None)) and not lightning
 
 
@@ -192,20 +197,27 @@ def function_of(thing: Any) -> type[torch.autograd.Function] | None:
     return owner if isinstance(owner, type) and issubclass(owner, torch.autograd.Function) else None
 
 
-def _callable(thing: Any) -> Callable[..., Any]:
+def callable_of(thing: Any) -> Callable[..., Any]:
+    """Return what is called: ``apply`` of a Function, anything else as it is.
+
+    Raises:
+        OptionError: it cannot be called.
+    """
     owner = function_of(thing)
     if owner is not None:
         return owner.apply
     if isinstance(thing, torch.autograd.Function) or not callable(thing):
         remedy = "pass the class of a torch.autograd.Function, an nn.Module, or a function of tensors"
-        raise OptionError("check", "something that can be called", type(thing).__name__, remedy)
+        raise OptionError("torch", "something that can be called", type(thing).__name__, remedy)
     return thing
 
 
 def _arguments(thing: Any, inputs: Any) -> dict[str, Any]:
     """Return what it is called with by name."""
     if inputs is None or (isinstance(inputs, Mapping | tuple | list) and not inputs):
-        raise OptionError("inputs", "the tensors at which to look", "none", "pass them in order, (x, w), or by name")
+        raise OptionError(
+            "inputs", "the tensors at which to look", "none", "pass them in order, (x, w), or by name"
+        )
     if isinstance(inputs, Mapping):
         found = {str(name): value for name, value in inputs.items()}
     else:

@@ -1,4 +1,4 @@
-"""``check``: the gradients of a torch.autograd.Function or a module against differences, in float64 and in float32."""
+"""``check``: the gradients of a Function or a module against differences, and asked for in many ways."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 
 from whygrad.checking import Report, Verdict, check_gradient
 from whygrad.checking.gradient import Progress
-from whygrad.checking.report import Row
 from whygrad.checking.time_limit import Limited
 from whygrad.interop.torch.calling import Called, Tensors
 from whygrad.interop.torch.gradients import Gradients, chosen, differentiable, gradients, misshapen, refused_shape

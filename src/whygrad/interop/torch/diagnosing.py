@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from whygrad.diagnosis.adapting import NAMES, roles
 from whygrad.diagnosis.functions import TIME_LIMIT
 from whygrad.diagnosis.registry import subject as subject_of
 from whygrad.errors import OptionError
-from whygrad.interop.torch.calling import Called, Tensors, function_of, has_backward, parameter_names
+from whygrad.interop.torch.calling import Called, Tensors, callable_of, function_of, has_backward, parameter_names
 from whygrad.interop.torch.gradients import Gradients, differentiable, gradients, misshapen, refused_shape
 from whygrad.typing import Array
 
@@ -77,7 +78,7 @@ def diagnose(
         >>> d.cause, d["db"].says
         ('batch_scale_wrong', 'your db is 1/N times what it should be')
     """
-    known = () if op is None else subject_of(op).options
+    known = [] if op is None else list(subject_of(op).options)
     adapted = _Adapted(function_or_module, known)
     if outputs is None and op is not None:
         outputs = adapted.gradients_of(subject_of(op).inputs)
@@ -105,13 +106,16 @@ class _Adapted:
     """
 
     def __init__(self, thing: Any, options: Sequence[str]) -> None:
+        callable_of(thing)
         self.thing = thing
         self.module = thing if isinstance(thing, torch.nn.Module) else None
-        taken = list(inspect.signature(self._taker()).parameters.values())
+        taken = _parameters(self._taker())
         if function_of(thing) is not None:
             names = parameter_names(thing)
             taken = [p for p in taken if p.name in names][-len(names) :]
-        positional = [p.replace(kind=_KIND, annotation=p.empty) for p in taken if p.kind in (_KIND, p.POSITIONAL_ONLY)]
+        positional = [
+            p.replace(kind=_KIND, annotation=p.empty) for p in taken if p.kind in (_KIND, p.POSITIONAL_ONLY)
+        ]
         self._inputs = [p.name for p in positional]
         #: The parameters of a module by the short names that they have here.
         self._owned: dict[str, str] = {}
@@ -161,9 +165,13 @@ class _Adapted:
     def named(self, inputs: Any) -> dict[str, Array]:
         """Return the inputs to call it at, by name."""
         values = inputs if isinstance(inputs, tuple | list) else (inputs,)
-        by_name = inputs if isinstance(inputs, Mapping) else dict(zip(self.signature.parameters, values, strict=False))
+        by_name = (
+            inputs if isinstance(inputs, Mapping) else dict(zip(self.signature.parameters, values, strict=False))
+        )
         return {
-            str(name): value.detach().cpu().double().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+            str(name): value.detach().cpu().double().numpy()
+            if isinstance(value, torch.Tensor)
+            else np.asarray(value)
             for name, value in by_name.items()
         }
 
@@ -180,7 +188,9 @@ class _Adapted:
         called, tensors = self._called(self.signature, arguments)
         called.differentiable = differentiable(called, tensors)
         if sum(called.differentiable) > 1:
-            called.differentiable = [i == called.differentiable.index(True) for i in range(len(called.differentiable))]
+            called.differentiable = [
+                i == called.differentiable.index(True) for i in range(len(called.differentiable))
+            ]
         found = _gradients(called, tensors, torch.from_numpy(np.asarray(dy, np.float64)))
         return tuple(None if name in found.none else found[name].detach().numpy() for name in tensors)
 
@@ -221,6 +231,13 @@ def _gradients(called: Called, tensors: Tensors, dy: torch.Tensor) -> Gradients:
         if refused_shape(error) is None:
             raise
         return misshapen(called, tensors, [dy])
+
+
+def _parameters(taker: Any) -> list[inspect.Parameter]:
+    """Return what a function takes: one tensor, where Python cannot tell, as of what is built in."""
+    with suppress(TypeError, ValueError):
+        return list(inspect.signature(taker).parameters.values())
+    return [inspect.Parameter("x", _KIND)]
 
 
 def _is_real(value: Any) -> bool:

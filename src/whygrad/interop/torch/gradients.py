@@ -76,9 +76,14 @@ def gradients(
 
 
 def back(
-    ys: list[torch.Tensor], dys: list[torch.Tensor], leaves: Tensors, *, only: int | None = None, again: bool = False
+    ys: list[torch.Tensor],
+    dys: list[torch.Tensor],
+    leaves: Tensors,
+    *,
+    only: int | None = None,
+    again: bool = False,
 ) -> Gradients:
-    """Return the gradients of Σ dy·y in the leaves that require one; ``again`` keeps the history for another call."""
+    """Return the gradients of Σ dy·y in the leaves that require one; ``again`` keeps what another call needs."""
     used = range(len(ys)) if only is None else [only]
     sources = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
     raw: Any = torch.autograd.grad(
@@ -132,7 +137,7 @@ def refused_shape(error: BaseException) -> tuple[int, ...] | None:
     """Return the shape for which PyTorch refused a gradient; None if it complains of something else.
 
     Example:
-        >>> refused_shape(RuntimeError("Function FBackward returned an invalid gradient at index 1 - got [3, 4] but"))
+        >>> refused_shape(RuntimeError("F returned an invalid gradient at index 1 - got [3, 4] but expected"))
         (3, 4)
     """
     match = _INVALID.search(str(error))

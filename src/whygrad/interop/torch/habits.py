@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,16 +22,16 @@ _WRONG = 1e-7
 #: How far apart the numbers of float32 are, relative to them.
 _LAST_DIGIT = float(torch.finfo(torch.float32).eps)
 
-#: What is said of the gradients that differ, and the gradients; None where an output is a remark alone.
-Trial = tuple[str, Gradients, Gradients]
+#: When, and what gives the gradients as they should be and as they are then.
+Trial = tuple[str, Callable[[], tuple[Gradients, Gradients]]]
 
 _MARK_DIRTY = (
     "forward changes {} in place and does not say so, so that whoever uses it afterwards gets a wrong gradient: "
     "call ctx.mark_dirty({}), or work on a copy"
 )
 _KEPT = (
-    "an input that is changed in place between forward and backward changes the gradient of {} without a word: save "
-    "tensors with ctx.save_for_backward, not as attributes, and PyTorch says so"
+    "an input that is changed in place between forward and backward changes the gradient of {} without a word: "
+    "save tensors with ctx.save_for_backward, not as attributes, and PyTorch says so"
 )
 
 
@@ -73,7 +74,9 @@ class Habits:
             for name, sentence in self._tried(what, trial).items():
                 said.setdefault(name, sentence)
         return [
-            replace(row, verdict=Verdict.WRONG, findings=(said[row.name], *row.findings)) if row.name in said else row
+            replace(row, verdict=Verdict.WRONG, findings=(said[row.name], *row.findings))
+            if row.name in said
+            else row
             for row in self._rows
         ]
 
@@ -97,73 +100,66 @@ class Habits:
         difference = (expected - received).abs()
         return bool((~(difference <= allowed)).any())
 
-    def _memory(self) -> Iterator[tuple[str, Callable[[], tuple[Gradients, Gradients]]]]:
+    def _memory(self) -> Iterator[Trial]:
         """Yield trials of other places in memory for the same numbers."""
-        called, tensors, dys = self.called, self.tensors, self._dys
         elsewhere = [("where inputs are not contiguous", _scattered)]
-        if any(t.ndim == 4 for t in tensors.values()):
+        if any(t.ndim == 4 for t in self.tensors.values()):
             elsewhere.append(("where images are channels_last", _channels_last))
         for what, lay in elsewhere if self._movable else []:
-            yield what, lambda lay=lay: (self._base, self._laid_out(lay))
-        if any(dy.numel() > 1 for dy in dys):
-            yield (
-                "where dy is not contiguous",
-                lambda: (self._base, gradients(called, tensors, [_scattered(dy) for dy in dys])),
-            )
-            yield (
-                "where dy is one number expanded over all entries, as after y.sum(),",
-                lambda: (
-                    gradients(called, tensors, [torch.ones_like(dy) for dy in dys]),
-                    gradients(called, tensors, [dy.new_ones(()).expand(dy.shape) for dy in dys]),
-                ),
-            )
+            yield what, partial(self._laid_out, lay)
+        if any(dy.numel() > 1 for dy in self._dys):
+            yield "where dy is not contiguous", self._scattered_dy
+            yield "where dy is one number expanded over all entries, as after y.sum(),", self._expanded_dy
 
-    def _laid_out(self, lay: Callable[[torch.Tensor], torch.Tensor]) -> Gradients:
-        """Return the gradients where the same numbers stand in memory in another way.
+    def _scattered_dy(self) -> tuple[Gradients, Gradients]:
+        return self._base, gradients(self.called, self.tensors, [_scattered(dy) for dy in self._dys])
+
+    def _expanded_dy(self) -> tuple[Gradients, Gradients]:
+        whole = [torch.ones_like(dy) for dy in self._dys]
+        expanded = [dy.new_ones(()).expand(dy.shape) for dy in self._dys]
+        return gradients(self.called, self.tensors, whole), gradients(self.called, self.tensors, expanded)
+
+    def _laid_out(self, lay: Callable[[torch.Tensor], torch.Tensor]) -> tuple[Gradients, Gradients]:
+        """Return the gradients, and those where the same numbers stand in memory in another way.
 
         Raises:
             CheckError: forward gives another value then.
         """
         moved = {name: lay(t) for name, t in self.tensors.items()}
         with torch.no_grad():
-            pairs = zip(
-                self.called.outputs(self.tensors), self.called.outputs(moved, copies=False), strict=True
-            )
+            pairs = zip(self.called.outputs(self.tensors), self.called.outputs(moved, copies=False), strict=True)
             if not all(torch.allclose(y, again, rtol=1e-9, atol=1e-12) for y, again in pairs):
                 remedy = "index tensors and do not rely on their strides, or call .contiguous() first"
                 raise CheckError("forward", "the same value as for contiguous inputs", "another one", remedy)
-        return gradients(self.called, moved, self._dys, copies=False)
+        return self._base, gradients(self.called, moved, self._dys, copies=False)
 
-    def _demands(self) -> Iterator[tuple[str, Callable[[], tuple[Gradients, Gradients]]]]:
+    def _demands(self) -> Iterator[Trial]:
         """Yield trials in which only some of the gradients are asked for, or some outputs used."""
-        called, tensors, dys = self.called, self.tensors, self._dys
-        if called.by_hand:
+        if self.called.by_hand:
             return
-        if len(tensors) > 1:
-            for name in tensors:
-                yield (
-                    f"where only {name} requires a gradient",
-                    lambda name=name: (self._base, gradients(called, tensors, dys, wanted={name})),
-                )
-        for i in range(len(dys) if len(dys) > 1 else 0):
-            alone = [dy if j == i else torch.zeros_like(dy) for j, dy in enumerate(dys)]
-            yield (
-                f"where output {i + 1} of {len(dys)} is used alone",
-                lambda alone=alone, i=i: (
-                    gradients(called, tensors, alone),
-                    gradients(called, tensors, dys, only=i),
-                ),
-            )
+        for name in self.tensors if len(self.tensors) > 1 else ():
+            yield f"where only {name} requires a gradient", partial(self._one_input, name)
+        for i in range(len(self._dys) if len(self._dys) > 1 else 0):
+            yield f"where output {i + 1} of {len(self._dys)} is used alone", partial(self._one_output, i)
 
-    def _state(self) -> Iterator[tuple[str, Callable[[], tuple[Gradients, Gradients]]]]:
+    def _one_input(self, name: str) -> tuple[Gradients, Gradients]:
+        return self._base, gradients(self.called, self.tensors, self._dys, wanted={name})
+
+    def _one_output(self, number: int) -> tuple[Gradients, Gradients]:
+        zeros = [dy if i == number else torch.zeros_like(dy) for i, dy in enumerate(self._dys)]
+        expected = gradients(self.called, self.tensors, zeros)
+        return expected, gradients(self.called, self.tensors, self._dys, only=number)
+
+    def _state(self) -> Iterator[Trial]:
         """Yield trials of what backward relies on: what was saved, and what others may have changed meanwhile."""
         yield "where backward is called a second time, with retain_graph", self._twice
         yield "where forward was called with other numbers before backward", self._after_another_call
 
     def _in_float32(self) -> dict[str, str]:
-        """Return a sentence for each gradient that float32 gets wrong, at two places, since one may lie at a kink."""
+        """Return a sentence for each gradient that float32 gets wrong at two places: one may lie at a kink."""
         self.calls += 1
-        places = [self.tensors, {n: t + 1e-3 * self._random(t) * t.abs().mean() for n, t in self.tensors.items()}]
+        nearby = {n: t + 1e-3 * self._random(t) * t.abs().mean() for n, t in self.tensors.items()}
+        places = [self.tensors, nearby]
         try:
             found = [self._rounded(place) for place in places]
         except Exception as error:
