@@ -24,6 +24,7 @@ from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,
     DataError,
+    DependencyError,
     DTypeError,
     FileError,
     GradientError,
@@ -55,6 +56,7 @@ __all__ = [
     "CheckError",
     "DTypeError",
     "DataError",
+    "DependencyError",
     "Diagnosis",
     "FileError",
     "GradientError",

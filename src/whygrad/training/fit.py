@@ -32,6 +32,7 @@ class Step(NamedTuple):
     epoch_accuracy: float | None  #: share of them that was classified rightly; None if targets are no classes
     ends_epoch: bool
     state: TrainingState
+    gradients: dict[str, Array] | None = None  #: that the update was made with, by name, where they are kept
 
     @property
     def params(self) -> dict[str, Array]:
@@ -52,6 +53,7 @@ def fit(
     batch_size: int = 32,
     clip: Clip | None = None,
     resume: TrainingState | None = None,
+    keep_gradients: bool = False,
 ) -> Iterator[Step]:
     """Train, one update for each step that is taken from the generator.
 
@@ -71,6 +73,7 @@ def fit(
         clip: changes the gradients before the update, for example
             ``functools.partial(clip_by_global_norm, max_norm=1.0)``.
         resume: the state of an earlier step with the same arguments; the training goes on from there.
+        keep_gradients: let each step hold its gradients, for readers that want to look at them.
 
     Yields:
         A :class:`Step` after each update.
@@ -96,7 +99,9 @@ def fit(
     images, targets = np.asarray(images), np.asarray(targets)
     epochs, batch_size = whole("fit", "epochs", epochs, 1), whole("fit", "batch_size", batch_size, 1)
     state = resume or beginning(params, optimizer.init(params), rng)
-    return _steps(_Training(model, optimizer, rng, loss, clip), images, targets, epochs, batch_size, state)
+    return _steps(
+        _Training(model, optimizer, rng, loss, clip, keep_gradients), images, targets, epochs, batch_size, state
+    )
 
 
 class _Training(NamedTuple):
@@ -107,6 +112,7 @@ class _Training(NamedTuple):
     rng: np.random.Generator
     loss: Loss
     clip: Clip | None
+    keep_gradients: bool
 
 
 def _steps(
@@ -131,7 +137,7 @@ def _steps(
 
 def _update(training: _Training, x: Array, t: Any, state: TrainingState, ends: bool) -> Step:
     """Make one update; the step's state is that of the next epoch's start if it ends this one."""
-    model, optimizer, rng, loss, clip = training
+    model, optimizer, rng, loss, clip, keep_gradients = training
     y, pullback, changed = model(state.params, x, training=True, rng=rng)
     value, dy = loss(y, t)
     _require_finite(value, state)
@@ -160,6 +166,7 @@ def _update(training: _Training, x: Array, t: Any, state: TrainingState, ends: b
         epoch_accuracy=state.correct / state.seen if _is_classification(t) else None,
         ends_epoch=ends,
         state=state.next_epoch() if ends else state,
+        gradients=gradients if keep_gradients else None,
     )
 
 
