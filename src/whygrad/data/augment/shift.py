@@ -22,8 +22,8 @@ class Shift:
 
     Example:
         >>> images = np.arange(1.0, 5.0).reshape(1, 1, 2, 2)
-        >>> Shift(1)(images, np.random.default_rng(3), np.zeros(1))[0, 0].tolist()
-        [[0.0, 1.0], [0.0, 3.0]]
+        >>> Shift(1)(images, np.random.default_rng(0), np.zeros(1))[0, 0].tolist()
+        [[3.0, 4.0], [0.0, 0.0]]
     """
 
     pixels: int
