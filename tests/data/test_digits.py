@@ -52,7 +52,9 @@ def test_the_file_holds_plain_arrays_and_no_pickle():
 def test_is_registered_by_name():
     assert DATASETS[0] == load_dataset("digits").name == "digits"
     np.testing.assert_array_equal(load_dataset("digits").images, load_digits().images)
-    with refusal(OptionError, "data: expected one of digits, mnist, fashion-mnist, kmnist, cifar10, or a folder of"):
+    with refusal(
+        OptionError, "data: expected one of digits, mnist, fashion-mnist, kmnist, cifar10, or a folder of"
+    ):
         load_dataset("cats")
 
 

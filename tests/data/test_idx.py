@@ -105,9 +105,7 @@ def test_damaged_files_give_an_error_or_an_array(tmp_path_factory, seed, gzipped
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_ten_thousand_damaged_files_give_an_error_or_an_array(tmp_path, gzipped):
     refused = sum(
-        not survives(
-            tmp_path, idx(IMAGES) if gzipped and seed % 2 else CONTENTS[gzipped], seed, gzipped=gzipped
-        )
+        not survives(tmp_path, idx(IMAGES) if gzipped and seed % 2 else CONTENTS[gzipped], seed, gzipped=gzipped)
         for seed in range(5000)
     )
     assert refused > 3000

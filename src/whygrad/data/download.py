@@ -21,7 +21,7 @@ Progress = Callable[[int, int, str], None]
 
 _TIMEOUT = 20.0  #: seconds without a byte
 _ATTEMPTS = 3  #: at one mirror, each going on where the one before broke off
-_PIECE = 1 << 16
+_PIECE = 1 << 13  #: bytes at once; what is not a whole piece is lost when a connection breaks
 
 
 class File(NamedTuple):
