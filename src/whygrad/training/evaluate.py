@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.data import check_data
+from whygrad.data import Images, check_data, in_parts
 from whygrad.layers import Layer
 from whygrad.losses.cross_entropy import cross_entropy
 from whygrad.ops import softmax
@@ -22,7 +22,7 @@ class Evaluation(NamedTuple):
     confusion: IntArray  #: (K, K), images of class i that were taken for class j
 
 
-def predict(model: Layer, params: Params, images: Array, *, batch_size: int = 256) -> Array:
+def predict(model: Layer, params: Params, images: Images, *, batch_size: int = 256) -> Array:
     """Return the model's output in evaluation, computed batch by batch.
 
     Args:
@@ -38,11 +38,10 @@ def predict(model: Layer, params: Params, images: Array, *, batch_size: int = 25
                [2.]])
     """
     batch_size = whole("predict", "batch_size", batch_size, 1)
-    starts = range(0, max(len(images), 1), batch_size)
-    return np.concatenate([model(params, images[i : i + batch_size])[0] for i in starts])
+    return np.concatenate([model(params, part)[0] for part in in_parts(images, batch_size)])
 
 
-def probabilities(model: Layer, params: Params, images: Array) -> Array:
+def probabilities(model: Layer, params: Params, images: Images) -> Array:
     """Return the softmax of the model's output.
 
     Args:
@@ -62,7 +61,7 @@ def probabilities(model: Layer, params: Params, images: Array) -> Array:
 
 
 def evaluate(
-    model: Layer, params: Params, images: Array, labels: IntArray, *, loss: Loss = cross_entropy
+    model: Layer, params: Params, images: Images, labels: IntArray, *, loss: Loss = cross_entropy
 ) -> Evaluation:
     """Return loss, accuracy and confusion on labelled images.
 

@@ -23,12 +23,14 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-from whygrad.errors import FileError, NonFiniteError, WhygradError
+from whygrad.data import Progress
+from whygrad.errors import DataError, FileError, NonFiniteError, WhygradError
 from whygrad.layers import Layer, count
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
+from whygrad.training.facts import Facts
 from whygrad.training.files import (
     pack_arrays,
     pack_json,
@@ -42,7 +44,7 @@ from whygrad.training.files import (
 )
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
-from whygrad.training.recipe import Experiment, Recipe, prepare
+from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
@@ -89,20 +91,38 @@ class Run:
             raise FileError(str(self.path / _CONFIG), "a number of threads", f"{threads!r}", remedy)
         return threads
 
+    @property
+    def facts(self) -> Facts | None:
+        """What the run knows of its data; None if an earlier version wrote it.
+
+        Raises:
+            FileError: what stands there cannot be understood.
+        """
+        if "data" not in self.config:
+            return None
+        try:
+            return Facts.from_dict(str(self.path / _CONFIG), self.config["data"])
+        except DataError as error:
+            raise FileError(error.where, error.expected, error.received, error.remedy) from None
+
     @classmethod
-    def create(cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs")) -> Run:
+    def create(
+        cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs"), *, facts: Facts | None = None
+    ) -> Run:
         """Make the directory of a new run.
 
         Args:
             recipe: its recipe.
             path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
+            facts: what is known of its data, so that it can be used without them.
 
         Raises:
             FileError: the directory is in use or cannot be written.
         """
         made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
-        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()})}
+        data = {} if facts is None else {"data": facts.to_dict()}
+        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()} | data)}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 remedy = "choose another directory, or continue it with --resume"
@@ -117,7 +137,7 @@ class Run:
         _make_parents(parent / "run")
         number = 1
         while True:
-            numbered = parent / f"{recipe.data}-{number}"
+            numbered = parent / f"{recipe.request.name}-{number}"
             if not numbered.exists():
                 try:
                     write_directory(numbered, files, folders=(_CHECKPOINTS,))
@@ -202,6 +222,8 @@ class Run:
             rng=generator(state.rng),
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
+            drop_last=recipe.drop_last,
+            augment=experiment.augment,
             clip=experiment.clip,
             resume=state,
             keep_gradients=keep_gradients,
@@ -279,7 +301,7 @@ class Run:
         write_file(self.path / _SUMMARY, pack_json(summary))
         return summary, result
 
-    def parameters(self, experiment: Experiment) -> dict[str, Array]:
+    def parameters(self, experiment: Experiment | Plan) -> dict[str, Array]:
         """Return the trained parameters, or those of the last checkpoint of a run that is not finished.
 
         Raises:
@@ -294,9 +316,18 @@ class Run:
         check_parameters(self.path, experiment.model, state.params)
         return state.params
 
-    def experiment(self) -> Experiment:
-        """Return what the run's recipe stands for."""
-        return prepare(self.recipe)
+    def experiment(self, *, progress: Progress | None = None) -> Experiment:
+        """Return what the run's recipe stands for, with its data.
+
+        Raises:
+            FileError, DataError: the data are not there, or are not those that the run was begun with.
+        """
+        return prepare(self.recipe, self.facts, progress=progress)
+
+    def plan(self) -> Plan:
+        """Return what the run's recipe stands for but for the data, which need not be there."""
+        facts = self.facts
+        return plan(self.recipe, self.experiment().facts if facts is None else facts)
 
     def _read_parameters(self, name: str, model: Layer) -> dict[str, Array]:
         path = self.path / name
