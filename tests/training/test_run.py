@@ -219,7 +219,7 @@ def test_a_recipe_survives_its_file():
 
 
 def test_an_unknown_data_set_and_a_model_too_deep_for_it_are_refused():
-    with pytest.raises(OptionError, match="data: expected one of digits, mnist, .*, received 'cats'"):
+    with pytest.raises(OptionError, match=r"data: expected one of digits, mnist, .*, received 'cats'"):
         prepare(Recipe(data="cats"))
     with pytest.raises(
         ShapeError, match=r"conv2 \(conv2d\): expected a window no larger than the padded image of 4x4"
