@@ -120,7 +120,7 @@ def test_mistakes_are_the_worst_first_and_show_the_image_as_it_was(gathered):
     assert chances == sorted(chances)
     for each in gathered.mistakes:
         assert each.right == data.classes[data.labels[each.number]] != each.guess
-        assert 0 <= each.image.min()
+        assert each.image.min() >= 0
         assert each.image.max() <= 1
         assert gathered.result.ranks[each.number] > 0
 

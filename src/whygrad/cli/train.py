@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -26,12 +26,15 @@ from whygrad.threads import set_num_threads
 from whygrad.training import RECIPES, Evaluation, Experiment, Recipe, Run, Step, evaluate, fit
 from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, batches_in, prepare
 
+if TYPE_CHECKING:
+    from whygrad.interop.tensorboard import TensorBoard
+
 #: Images of the sample on which gradients are checked.
 _SAMPLE = 4
 #: Pictures that could not be read and are named on the screen.
 _NAMED = 10
 #: Options that are no choices of a recipe.
-_OTHERS = ("ctx", "data", "recipe", "out", "resume", "check", "as_json")
+_OTHERS = ("ctx", "data", "recipe", "out", "resume", "check", "tensorboard", "as_json")
 _FOLDER = "For a folder: "
 
 
@@ -97,6 +100,9 @@ def train(
         Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
     ] = None,
     check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write curves and histograms for TensorBoard into this directory.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
 ) -> None:
     """Train a network, by default a small one on the embedded handwritten digits.
@@ -112,12 +118,12 @@ def train(
         if name not in _OTHERS and value is not None
     }
     chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "as_json"}:
+    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
     made = Recipe.suited(data, recipe, **given)
     # What is left to NumPy is too small to gain from threads of its own, which only get in the way of the kernels'.
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), _board(tensorboard) as board:
         with showing_progress() as progress:
             experiment = prepare(made, progress=progress) if resume is None else None
             run = _opened(resume, made, out, experiment)
@@ -127,7 +133,7 @@ def train(
         summary = run.summary
         if summary is None:
             try:
-                summary = _train_and_report(run, experiment, shown, started, check=check)
+                summary = _train_and_report(run, experiment, shown, started, board, check=check)
             except KeyboardInterrupt:
                 console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
                 raise typer.Exit(130) from None
@@ -146,13 +152,13 @@ def _opened(resume: Path | None, recipe: Recipe, out: Path | None, experiment: E
 
 
 def _train_and_report(
-    run: Run, experiment: Experiment, shown: Console, started: float, *, check: bool
+    run: Run, experiment: Experiment, shown: Console, started: float, board: TensorBoard | None, *, check: bool
 ) -> dict[str, Any]:
     _introduce(run, experiment, shown)
     compile_for(lambda: _rehearse(run, experiment, check=check))
     if check:
         _check_gradients(run, experiment, shown)
-    _train(run, experiment)
+    _train(run, experiment, board)
     summary, result = run.finish(experiment, time.perf_counter() - started)
     _report(run, experiment, summary, result, shown)
     return summary
@@ -231,7 +237,21 @@ def _check_gradients(run: Run, experiment: Experiment, shown: Console) -> None:
     )
 
 
-def _train(run: Run, experiment: Experiment) -> None:
+def _board(directory: Path | None) -> AbstractContextManager[TensorBoard | None]:
+    """Return the writer of events for TensorBoard, if there is to be one.
+
+    Raises:
+        DependencyError: tensorboardX is not installed.
+        FileError: the directory cannot be written to.
+    """
+    if directory is None:
+        return nullcontext()
+    from whygrad.interop.tensorboard import TensorBoard  # noqa: PLC0415  (only where tensorboardX is installed)
+
+    return TensorBoard(directory)
+
+
+def _train(run: Run, experiment: Experiment, board: TensorBoard | None) -> None:
     """Train to the end, with a progress bar where somebody is looking."""
     looking = console.progress_console()
     batches = batches_in(run.recipe, len(experiment.train.labels))
@@ -245,9 +265,11 @@ def _train(run: Run, experiment: Experiment) -> None:
     )
     with bar if looking is not None else nullcontext():
         task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
-        steps = run.steps(experiment)
+        steps = run.steps(experiment, keep_gradients=board is not None)
         try:
             for step in steps:
+                if board is not None:
+                    board.write(step, **run.validation)
                 if looking is not None:
                     line = _epoch_line(step, run.recipe.epochs)
                     epoch, _, now = line.partition("  ")

@@ -35,6 +35,7 @@ class Step(NamedTuple):
     epoch_accuracy: float | None  #: share of them that was classified rightly; None if targets are no classes
     ends_epoch: bool
     state: TrainingState
+    gradients: dict[str, Array] | None = None  #: that the update was made with, by name, where they are kept
 
     @property
     def params(self) -> dict[str, Array]:
@@ -57,6 +58,7 @@ def fit(
     augment: Change | None = None,
     clip: Clip | None = None,
     resume: TrainingState | None = None,
+    keep_gradients: bool = False,
 ) -> Iterator[Step]:
     """Train, one update for each step that is taken from the generator.
 
@@ -80,6 +82,7 @@ def fit(
         clip: changes the gradients before the update, for example
             ``functools.partial(clip_by_global_norm, max_norm=1.0)``.
         resume: the state of an earlier step with the same arguments; the training goes on from there.
+        keep_gradients: let each step hold its gradients, for readers that want to look at them.
 
     Yields:
         A :class:`Step` after each update.
@@ -109,7 +112,8 @@ def fit(
         raise OptionError("fit", "at least one whole batch", received, "lower it, or keep the last batch")
     state = resume or beginning(params, optimizer.init(params), rng)
     batches = _Batches(images, targets, batch_size, drop_last, augment)
-    return _steps(_Training(model, optimizer, rng, loss, clip), batches, epochs, state)
+    training = _Training(model, optimizer, rng, loss, clip, keep_gradients)
+    return _steps(training, batches, epochs, state)
 
 
 class _Batches(NamedTuple):
@@ -161,6 +165,7 @@ class _Training(NamedTuple):
     rng: np.random.Generator
     loss: Loss
     clip: Clip | None
+    keep_gradients: bool
 
 
 def _steps(training: _Training, batches: _Batches, epochs: int, state: TrainingState) -> Iterator[Step]:
@@ -182,7 +187,7 @@ def _steps(training: _Training, batches: _Batches, epochs: int, state: TrainingS
 
 def _update(training: _Training, x: Array, t: Any, state: TrainingState, ends: bool) -> Step:
     """Make one update; the step's state is that of the next epoch's start if it ends this one."""
-    model, optimizer, rng, loss, clip = training
+    model, optimizer, rng, loss, clip, keep_gradients = training
     y, pullback, changed = model(state.params, x, training=True, rng=rng)
     value, dy = loss(y, t)
     _require_finite(value, state)
@@ -211,6 +216,7 @@ def _update(training: _Training, x: Array, t: Any, state: TrainingState, ends: b
         epoch_accuracy=state.correct / state.seen if _is_classification(t) else None,
         ends_epoch=ends,
         state=state.next_epoch() if ends else state,
+        gradients=gradients if keep_gradients else None,
     )
 
 

@@ -65,6 +65,8 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: What the step just made gave on the images held out for validation; nothing within an epoch.
+        self.validation: dict[str, float] = {}
         if not (path / _CONFIG).is_file():
             received = "a directory without config.json" if path.is_dir() else "no such directory"
             remedy = "name the directory that whygrad train wrote, such as runs/digits-1"
@@ -162,18 +164,22 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
-    def steps(self, experiment: Experiment) -> Iterator[Step]:
+    def steps(self, experiment: Experiment, *, keep_gradients: bool = False) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
 
         Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
         stops, be it by an exception.
+
+        Args:
+            experiment: what the recipe stands for.
+            keep_gradients: let each step hold its gradients.
 
         Raises:
             FileError: a damaged checkpoint, or no room to write.
             NonFiniteError: the loss is not finite any more.
         """
         with self._locked():
-            yield from self._steps(experiment)
+            yield from self._steps(experiment, keep_gradients)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -193,7 +199,7 @@ class Run:
         finally:
             os.close(handle)
 
-    def _steps(self, experiment: Experiment) -> Iterator[Step]:
+    def _steps(self, experiment: Experiment, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
         checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
         for directory in (self.path, checkpoints.directory):
@@ -220,6 +226,7 @@ class Run:
             augment=experiment.augment,
             clip=experiment.clip,
             resume=state,
+            keep_gradients=keep_gradients,
         )
         last = None
         with closing(metrics):
@@ -228,7 +235,8 @@ class Run:
                     step = next(steps, None)
                     if step is None:
                         break
-                    metrics.write(step, **self._validate(experiment, step, stopping))
+                    self.validation = self._validate(experiment, step, stopping)
+                    metrics.write(step, **self.validation)
                     last = step
                     if step.ends_epoch:
                         metrics.sync()
