@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "training": LOSSES | LAYERS | {"models", "optim", "data", "training"},
     "checking": LOSSES | LAYERS | {"checking"},
     "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
+    "reporting": LOSSES | LAYERS | {"models", "optim", "data", "training", "checking", "reporting"},
     "diagnosis": OPS | {"checking", "diagnosis"},
     "interop": LOSSES
     | LAYERS

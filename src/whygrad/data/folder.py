@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageChops
 
 from whygrad.data.dataset import Dataset, Parts
 from whygrad.data.pictures import Colour, Fit, load_picture, read_picture
@@ -238,7 +239,7 @@ def _look(root: Path, names: list[str], progress: Progress | None) -> _Looked:
             picture = load_picture(root / name)
         except (FileError, DataError) as error:
             return error.received
-        return (picture.height, picture.width), picture.mode == "RGB"
+        return (picture.height, picture.width), _is_coloured(picture)
 
     waiting, coloured = iter(names), False
     done = 0
@@ -254,6 +255,14 @@ def _look(root: Path, names: list[str], progress: Progress | None) -> _Looked:
             if progress is not None:
                 progress(done, len(names), "looking at the pictures")
     return looked._replace(coloured=coloured)
+
+
+def _is_coloured(picture: Image.Image) -> bool:
+    """Tell whether a picture is more than grey; some formats store grey in three colours."""
+    if picture.mode != "RGB":
+        return False
+    red, green, blue = picture.split()
+    return any(ImageChops.difference(red, other).getbbox() is not None for other in (green, blue))
 
 
 def _shape(wanted: Wanted, looked: _Looked) -> Shape:

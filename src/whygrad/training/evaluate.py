@@ -20,6 +20,26 @@ class Evaluation(NamedTuple):
     loss: float  #: mean
     accuracy: float
     confusion: IntArray  #: (K, K), images of class i that were taken for class j
+    ranks: IntArray  #: (N,), how many classes were thought more probable than the right one
+
+    def top(self, k: int) -> float:
+        """Return the share of images whose right class is among the ``k`` most probable ones."""
+        return float((self.ranks < k).mean())
+
+    @property
+    def precision(self) -> Array:
+        """(K,), of the images that were taken for a class, the share that is of it; NaN where there are none."""
+        return _share(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> Array:
+        """(K,), of the images of a class, the share that was taken for it; NaN where there are none."""
+        return _share(self.confusion.diagonal(), self.confusion.sum(axis=1))
+
+
+def _share(some: IntArray, all_: IntArray) -> Array:
+    shares: Array = np.divide(some, all_, out=np.full(len(all_), np.nan), where=all_ > 0)
+    return shares
 
 
 def predict(model: Layer, params: Params, images: Images, *, batch_size: int = 256) -> Array:
@@ -63,7 +83,7 @@ def probabilities(model: Layer, params: Params, images: Images) -> Array:
 def evaluate(
     model: Layer, params: Params, images: Images, labels: IntArray, *, loss: Loss = cross_entropy
 ) -> Evaluation:
-    """Return loss, accuracy and confusion on labelled images.
+    """Return loss, accuracy, confusion and ranks on labelled images.
 
     Example:
         >>> from whygrad.layers import Flatten
@@ -71,12 +91,23 @@ def evaluate(
         >>> result = evaluate(Flatten(), {}, scores, np.array([0, 1, 1]))
         >>> round(result.accuracy, 4), result.confusion.tolist()
         (0.6667, [[1, 0], [1, 1]])
+        >>> result.top(2), result.precision.tolist(), result.recall.tolist()
+        (1.0, [0.5, 1.0], [1.0, 0.5])
     """
     check_data("evaluate", images, labels)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss
         y = predict(model, params, images)
         value, _ = loss(y, labels)
-    guesses = y.argmax(axis=1)
-    confusion = np.zeros((y.shape[1], y.shape[1]), np.int64)
+    return scored(value, y, labels)
+
+
+def scored(loss: float, scores: Array, labels: IntArray) -> Evaluation:
+    """Return what scores (N, K) say about labels (N,), with a loss that is known."""
+    guesses = scores.argmax(axis=1)
+    classes = scores.shape[1]
+    confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, guesses), 1)
-    return Evaluation(value, float((guesses == labels).mean()), confusion)
+    own = np.take_along_axis(scores, np.asarray(labels)[:, None], axis=1)
+    first = np.arange(classes) < np.asarray(labels)[:, None]  # of equal scores the first class wins
+    ranks = ((scores > own) | ((scores == own) & first)).sum(axis=1)
+    return Evaluation(loss, float((guesses == labels).mean()), confusion, ranks)

@@ -34,8 +34,8 @@ def sample(images: Array, rows: Array, columns: Array, fill: Array, *, inside: b
         framed = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
     y, fy = _split(rows.astype(kind), i, j, h)
     x, fx = _split(columns.astype(kind), i, j, w)
-    flat = framed.reshape(n, c, -1)
-    at = (y * (w + 2) + x).reshape(n, 1, -1)
+    flat = framed.reshape(n, c, (h + 2) * (w + 2))
+    at = (y * (w + 2) + x).reshape(n, 1, h * w)
 
     def corner(down: int, right: int) -> Array:
         found: Array = np.take_along_axis(flat, at + (down * (w + 2) + right), axis=2)
@@ -53,4 +53,4 @@ def _split(weights: Array, i: Array, j: Array, size: int) -> tuple[Array, Array]
     a, b, c = (weights[:, k, None, None] for k in range(3))
     at = np.clip(a * i + b * j + c + (size - 1) / 2 + 1, 0, size + 1)
     before = np.minimum(at.astype(np.intp), size)
-    return before, at - before
+    return before, at - before.astype(at.dtype)
