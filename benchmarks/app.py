@@ -12,6 +12,7 @@ import typer
 
 from benchmarks import accuracy as accuracy_command
 from benchmarks import check as check_command
+from benchmarks import diagnose as diagnose_command
 from benchmarks import inference as inference_command
 from benchmarks import layers as layers_command
 from benchmarks import machine
@@ -152,6 +153,17 @@ def check(
     settings, report = _prepare("check", threads, (rounds, 9, 3), quick, json, torch)
     with machine.using(settings.threads, torch=settings.torch):
         check_command.measure(settings, report)
+    _finish(report)
+
+
+@app.command()
+def diagnose(
+    folder: Annotated[Path, typer.Argument(help="Folder with index.json and code/, whose files are executed.")],
+    json: Json = None,
+) -> None:
+    """How often the cause of a wrong gradient is named, over a folder of cases; their files are executed."""
+    _, report = _prepare("diagnose", 1, (None, 1, 1), False, json, False)
+    diagnose_command.measure(folder, report)
     _finish(report)
 
 

@@ -1,12 +1,25 @@
 """A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
 The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
-``initializers``, ``data``, ``training``, ``checking`` and ``explanation``. What people type most stands here as
-well.
+``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most
+stands here as well.
 """
 
-from whygrad import checking, data, explanation, initializers, layers, losses, models, ops, optim, training
+from whygrad import (
+    checking,
+    data,
+    diagnosis,
+    explanation,
+    initializers,
+    layers,
+    losses,
+    models,
+    ops,
+    optim,
+    training,
+)
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
+from whygrad.diagnosis import Diagnosis, diagnose, diagnose_arrays, diagnose_loss, diagnose_network
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,
@@ -42,6 +55,7 @@ __all__ = [
     "CheckError",
     "DTypeError",
     "DataError",
+    "Diagnosis",
     "FileError",
     "GradientError",
     "Graph",
@@ -67,6 +81,11 @@ __all__ = [
     "cross_entropy",
     "current_engine",
     "data",
+    "diagnose",
+    "diagnose_arrays",
+    "diagnose_loss",
+    "diagnose_network",
+    "diagnosis",
     "engine",
     "evaluate",
     "explain",

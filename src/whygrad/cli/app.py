@@ -15,6 +15,7 @@ import typer
 
 from whygrad.cli import console
 from whygrad.cli.check import check
+from whygrad.cli.diagnose import diagnose
 from whygrad.cli.evaluate import evaluate
 from whygrad.cli.explain import explain
 from whygrad.cli.info import info
@@ -46,6 +47,7 @@ app.command()(info)
 app.command()(check)
 app.command()(explain)
 app.command()(verify)
+app.command()(diagnose)
 app.command()(warmup)
 
 

@@ -35,5 +35,5 @@ def update_all(
     return made
 
 
-#: Numbers below which no workspace keeps an array.
+#: Numbers below which a workspace keeps no array, which need not be asked then.
 _SMALL = 1 << 10

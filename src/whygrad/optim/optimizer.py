@@ -131,7 +131,11 @@ class Optimizer(ABC):
         self._check(params, gradients, state)
         rate, t = self.rate(state.step), state.step + 1
         updated, slots = dict(params), {slot: dict(state.slots[slot]) for slot in self.slot_names}
-        given = [self._given(name, params[name], g, slots) for name, g in gradients.items()]
+        given: list[Given] = []
+        for name, g in gradients.items():
+            w = params[name]
+            old: dict[str, Any] = {slot: held.get(name) for slot, held in slots.items()}
+            given.append((w, g, old) if _alike(w, g, *old.values()) else self._given(name, w, g, old))
         for name, (w, _, _), (new, kept) in zip(gradients, given, self.rules(given, rate, t), strict=True):
             dtype = w.dtype
             updated[name] = new if type(new) is np.ndarray and new.dtype is dtype else np.asarray(new, dtype)
@@ -140,17 +144,14 @@ class Optimizer(ABC):
                 slots[slot][name] = value if right else np.asarray(value, dtype)
         return updated, OptimizerState(t, slots)
 
-    def _given(self, name: str, w: Array, g: Array, slots: Mapping[str, Mapping[str, Array]]) -> Given:
+    def _given(self, name: str, w: Array, g: Array, old: Mapping[str, Array | None]) -> Given:
         """Return what the rule is given for one parameter, refusing arrays that do not fit together."""
-        old: dict[str, Any] = {slot: held.get(name) for slot, held in slots.items()}
-        if not _alike(w, g, *old.values()):
-            where = type(self).__name__
-            with inside(name):
-                (w,), (g,) = floats(where, parameter=w), floats(where, gradient=g)
-                shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
-                old = {slot: self._slot(slot, value, w) for slot, value in old.items()}
-                g = g.astype(w.dtype, copy=False)
-        return w, g, old
+        where = type(self).__name__
+        with inside(name):
+            (w,), (g,) = floats(where, parameter=w), floats(where, gradient=g)
+            shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
+            slots = {slot: self._slot(slot, value, w) for slot, value in old.items()}
+            return w, g.astype(w.dtype, copy=False), slots
 
     def _check(self, params: Params, gradients: Params, state: OptimizerState) -> None:
         """Refuse gradients of parameters that do not exist and the state of another optimiser."""

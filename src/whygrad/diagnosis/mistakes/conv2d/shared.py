@@ -1,0 +1,67 @@
+"""Mistakes about several results of a convolution: which dy is read, and where the windows lie."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whygrad.diagnosis.catalogue import fitting, mistake
+from whygrad.diagnosis.mistakes import changes as c
+from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER
+from whygrad.typing import Array
+
+
+def _transposed_planes(dy: Array) -> Array:
+    fitting(dy.shape[2] == dy.shape[3])
+    return np.swapaxes(dy, 2, 3)
+
+
+MISTAKES = (
+    mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1),
+            "takes the dy of filter 0 for every filter", "index dy by its own filter: dy[n, f]"),
+    mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1, -1),
+            "takes the dy of the last filter for every filter",
+            "index dy by its own filter: dy[n, f]"),
+    mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.summed(1),
+            "takes the dy of all filters together for each",
+            "index dy by its own filter: dy[n, f]", also="channels_mixed_in_weight_gradient"),
+    mistake("overlap_overwritten", "dx dw db", "dy", c.only(1, -1), "comes from the last filter alone",
+            "add up over the filters: +=", also="wrong_loop_variable_as_index overwritten_in_batch_loop"),
+    mistake("early_return_in_loop", "dx dw db", "dy", c.only(1, 0), "comes from the first filter alone",
+            "return after the loop over the filters, not in it", also="wrong_loop_variable_as_index"),
+    mistake("wrong_loop_variable_as_index", "dx dw db", "dy", lambda a, _: _transposed_planes(a),
+            "reads dy[j, i] where dy[i, j] is meant",
+            "dy[n, f, i, j]", also="height_width_mixed_up"),
+    mistake("stride_ignored_in_backward", "dx dw", "place", "stride ignored",
+            "uses the windows at (i, j), not at (i·stride, j·stride)", SCATTER),
+    mistake("stride_ignored_in_backward", "dx dw", "place", "stride of rows ignored",
+            "uses the stride for columns but not for rows", SCATTER),
+    mistake("stride_ignored_in_backward", "dx dw", "place", "stride of columns ignored",
+            "uses the stride for rows but not for columns", SCATTER),
+    mistake("height_width_mixed_up", "dx dw y", "place", "rows for columns",
+            "uses the window at (j, i) for output (i, j)", SCATTER,
+            also="wrong_loop_variable_as_index"),
+    mistake("wrong_loop_variable_as_index", "dx dw y", "place", "row index twice",
+            "uses the row index for columns as well: the window at (i, i)", SCATTER,
+            also="height_width_mixed_up"),
+    mistake("stride_ignored_in_backward", "dx dw", "place", "tap times stride",
+            "multiplies the taps by the stride as well", SCATTER),
+    mistake("forward_backward_padding_disagree", "dw y", "pad", "after",
+            "pads the image at the bottom and right only", "np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))"),
+    mistake("forward_backward_padding_disagree", "dw y", "pad", "before", "pads the image at the top and left only",
+            "np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))"),
+    mistake("forward_backward_padding_disagree", "dw y", "pad", "edge", "repeats the border in place of zeros",
+            "np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))"),
+    mistake("early_return_in_loop", "dx dw", "dy", c.corner(last=False),
+            "comes from the first output position alone", "return after the loops, not in them"),
+    mistake("loop_bounds_off_by_one", "dx dw", "dy", c.without_last(2, 3),
+            "leaves out the last row and column of dy", "for i in range(I): for j in range(J):",
+            also="loop_over_input_size"),
+    mistake("loop_bounds_off_by_one", "dx dw", "dy", c.without_last(2), "leaves out the last row of dy",
+            "for i in range(I):", also="loop_over_input_size"),
+    mistake("loop_bounds_off_by_one", "dx dw", "dy", c.without_last(3), "leaves out the last column of dy",
+            "for j in range(J):", also="loop_over_input_size"),
+    mistake("returns_wrong_variable", "dx dw", "whole", lambda p: p.dy, "is dy itself", "return dx, dw, db",
+            also="dx_not_propagated"),
+    mistake("returns_wrong_variable", "dx dw", "whole", lambda p: p.y, "is y itself", "return dx, dw, db"),
+    *c.common("dx dw db", zero={"db": "missing_bias_gradient"}),
+)  # fmt: skip
