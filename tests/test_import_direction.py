@@ -33,6 +33,9 @@ MAY_IMPORT = {
     "checking": LOSSES | LAYERS | {"checking"},
     "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
     "diagnosis": OPS | {"checking", "diagnosis"},
+    "interop": LOSSES
+    | LAYERS
+    | {"models", "optim", "data", "training", "checking", "explanation", "diagnosis", "interop"},
     "cli": {"*"},
     "__init__": {"*"},
     "__main__": {"cli"},

@@ -52,13 +52,19 @@ def test_affine_has_weights_and_biases_of_the_shapes_asked_for():
 
 
 def test_constants_of_a_network_get_no_gradients():
-    layer = Affine((3,), trained=False)
+    layer = Affine((3,), trained=())
     assert not any(parameter.trained for parameter in layer.parameters().values())
     (x,) = images((3,))
     y, pullback, _ = layer(draw(layer), x)
     dx, gradients = pullback(np.ones_like(y))
     assert gradients == {}
     np.testing.assert_array_equal(dx, np.broadcast_to(draw(layer)["weight"], x.shape))
+
+
+def test_one_of_weight_and_bias_may_be_a_constant():
+    layer = Affine((1,), bias=(3,), trained=("bias",))
+    assert [parameter.trained for parameter in layer.parameters().values()] == [False, True]
+    assert_gradients(layer, (3,))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,10 @@ def test_refuses_shapes_that_do_not_fit(layer, shapes, text):
     ("make", "text"),
     [
         (lambda: Affine(3), "Affine: expected shape as a tuple of whole numbers, received 3; change shape"),
-        (lambda: Affine((3,), trained=1), "Affine: expected trained to be True or False, received 1"),
+        (
+            lambda: Affine((3,), trained=("x",)),
+            'Affine: expected trained as a tuple of "weight" and "bias", received',
+        ),
         (lambda: Clip("a"), "Clip: expected low in [-inf, inf], received 'a'; change low"),
         (lambda: LRN(0), "LRN: expected size to be a whole number of at least 1, received 0"),
         (lambda: LRN(k=0), "LRN: expected k above 0, received 0"),

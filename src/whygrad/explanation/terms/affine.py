@@ -45,7 +45,7 @@ RULES = {
     "y": Rule("y[n,k] = w[k]·x[n,k] + b[k]", _y, _WHERE),
     "dx": Rule("dx[n,k] = dy[n,k]·w[k]", _dx, _WHERE),
     "dw": Rule(
-        "dw[k] = Σ_{n,k} dy[n,k]·x[n,k]", _dw, "over all entries that w[k] served", used_at("weight", "entry")
+        "dw[k] = Σ_{n,k} dy[n,k]·x[n,k]", _dw, "over all entries that w[k] served", used_at("weight", "place")
     ),
-    "db": Rule("db[k] = Σ_{n,k} dy[n,k]", _db, "over all entries that b[k] served", used_at("bias", "entry")),
+    "db": Rule("db[k] = Σ_{n,k} dy[n,k]", _db, "over all entries that b[k] served", used_at("bias", "place")),
 }

@@ -53,7 +53,7 @@ def _dx(call: Call, n: int, c: int, i: int, j: int) -> Iterator[Term]:
 
 def _words(call: Call, index: Index, terms: list[Term]) -> str:
     del call, index
-    return f"This entry is in the mean square of {plural(len(terms) - 1, 'entry')}, itself among them."
+    return f"This entry counts in the mean square at {plural(len(terms) - 1, 'place')}, its own among them."
 
 
 _WHERE = "s[n,c,i,j] = k + α/size·Σ_{m} x[n,m,i,j]^2 over the size channels m around c"

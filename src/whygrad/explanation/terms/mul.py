@@ -40,5 +40,5 @@ _WHERE = "b has one entry for a whole axis where its size is 1"
 RULES = {
     "y": Rule("y[k] = a[k]·b[k]", _y, _WHERE),
     "da": Rule("da[k] = dy[k]·b[k]", _da, _WHERE, _words),
-    "db": Rule("db[k] = Σ_{k} dy[k]·a[k]", _db, "over all entries that b[k] gated", used_at("gate", "entry")),
+    "db": Rule("db[k] = Σ_{k} dy[k]·a[k]", _db, "over all entries that b[k] gated", used_at("gate", "place")),
 }
