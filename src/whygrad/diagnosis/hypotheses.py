@@ -20,7 +20,7 @@ from whygrad.typing import Array
 
 #: How exactly float64 results have to agree, relative to the largest entry; float32 results, their own rounding.
 EXACT, SINGLE = 1e-7, 2e-4
-#: Seconds that the search for two mistakes may take for one output.
+#: Seconds of the processor that the search for two mistakes may take for one output.
 PATIENCE = 1.2
 
 
@@ -128,7 +128,7 @@ def _pairs(
     subject: Subject, mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
 ) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
-    deadline = time.monotonic() + patience
+    deadline = time.thread_time() + patience
     mistakes = [*subject.companions, *(m for m in mistakes if m not in subject.companions)]
     for i, first in enumerate(mistakes[: len(subject.companions) or None]):
         for j, second in enumerate(mistakes):
@@ -138,7 +138,7 @@ def _pairs(
             found, _ = _judged((first, second), output, order)
             if found is not None and found.factor.named:
                 accepted.append(found)
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             break
     return accepted
 

@@ -25,7 +25,7 @@ from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
-#: Entries that have to be wrong where not all sizes are judged, and seconds that this may take for one output.
+#: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
 ENOUGH, PATIENCE = 12, 1.5
 #: What a lone factor is called, unless the operation knows better.
 FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
@@ -96,7 +96,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample], first: Sea
         both = search(subject, output, known)
         if both.accepted:
             return both, whole
-    began = time.monotonic()
+    began = time.thread_time()
     kinds = domains([s.probe for s in known])[1:]
     for pairs in (False, True):
         for domain in kinds[: 8 if pairs else None]:
@@ -108,7 +108,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample], first: Sea
             named = [h for h in found.accepted if h.factor.named and h.mistakes]
             if named:
                 return found._replace(accepted=named), domain
-            if time.monotonic() - began > PATIENCE:
+            if time.thread_time() - began > PATIENCE:
                 return first, whole
     return first, whole
 
