@@ -21,6 +21,11 @@ class Evaluation(NamedTuple):
     accuracy: float
     confusion: IntArray  #: (K, K), images of class i that were taken for class j
 
+    def _repr_html_(self) -> str:
+        from whygrad.training.rendering import evaluation_html  # noqa: PLC0415  (only where something is shown)
+
+        return evaluation_html(self)
+
 
 def predict(model: Layer, params: Params, images: Array, *, batch_size: int = 256) -> Array:
     """Return the model's output in evaluation, computed batch by batch.
