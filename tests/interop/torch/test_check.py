@@ -506,3 +506,59 @@ class TestErrors:
     def test_a_wrong_number_of_gradients(self):
         with pytest.raises(CheckError, match="returned an incorrect number of gradients"):
             check(changed(backward=lambda ctx, dy: (dy, dy)), linear_inputs())
+
+
+class TestWhatPyTorchBrings:
+    """Modules that thousands rely on: whatever is found wrong here is wrong with the check."""
+
+    @pytest.mark.parametrize(
+        ("module", "inputs"),
+        [
+            (torch.nn.ConvTranspose2d(2, 3, 3, stride=2), normal(2, 2, 2, 3)),
+            (torch.nn.GroupNorm(2, 4), normal(2, 4, 2, 2)),
+            (torch.nn.LayerNorm(6), normal(3, 6)),
+            (torch.nn.GRU(2, 3), normal(3, 2, 2)),
+            (torch.nn.MultiheadAttention(4, 2), (normal(2, 1, 4), normal(2, 1, 4), normal(2, 1, 4))),
+            (torch.nn.Embedding(7, 3), torch.tensor([[1, 2], [3, 3]])),
+            (torch.nn.CrossEntropyLoss(), (normal(4, 3), torch.tensor([0, 1, 2, 1]))),
+            (torch.nn.MaxPool2d(2), normal(2, 2, 4, 4)),
+            (torch.nn.ReLU(inplace=True), normal(3, 4)),
+            (torch.nn.Dropout(0.3, inplace=True), normal(5, 5)),
+            (torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 2)), normal(3, 3)),
+            (torch.sort, normal(6)),
+            (torch.linalg.svdvals, normal(4, 3)),
+            (torch.sin, torch.tensor(0.3)),
+            (torch.sin, torch.zeros(0, 3)),
+            (torch.exp, 30 * normal(4)),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, torch.nn.Module) else None,
+    )
+    def test_is_right(self, module, inputs):
+        report = check(module, inputs)
+        assert report.right, str(report)
+        assert not report.findings
+
+    def test_parameters_that_two_layers_share(self):
+        net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh(), torch.nn.Linear(3, 3))
+        net[2].weight = net[0].weight
+        report = check(net, normal(4, 3))
+        assert report.right
+        assert [row.name for row in report] == ["input", "0.weight", "0.bias", "2.bias"]
+
+    def test_one_wrong_entry_of_thousands(self):
+        class Product(Function):
+            @staticmethod
+            def forward(ctx, x, w):
+                ctx.save_for_backward(x, w)
+                return x @ w.t()
+
+            @staticmethod
+            def backward(ctx, dy):
+                x, w = ctx.saved_tensors
+                dw = dy.t() @ x
+                dw[17, 41] *= 1.0001
+                return dy @ w, dw
+
+        report = check(Product, (normal(3, 100), normal(80, 100)))
+        assert [str(row.verdict) for row in report] == ["right", "wrong"]
+        assert report["w"].worst.index == (17, 41)

@@ -21,6 +21,9 @@ from whygrad.typing import Array
 
 _NONE = "backward gives None in its place, which stands for zero; its true gradient is not zero: return it"
 
+#: Up to so many entries each is compared.
+_EVERY = 4096
+
 
 def check(
     function_or_module: Any,
@@ -49,7 +52,8 @@ def check(
             or only those that require a gradient if any does; so are a module's parameters. Labels, sizes and
             whatever else stay as they are.
         seed: of the random ``dy`` and of PyTorch's random numbers, which are the same in every call.
-        full: compare every entry; None compares every entry of inputs of up to 2,048 and projects larger ones.
+        full: compare every entry; False compares along random directions. None compares every entry unless there
+            are more than 4,096 in all.
         habits: False to compare the numbers in float64 only.
         time_limit: seconds that one call may take.
         axes: names of the axes of inputs, for the sentences.
@@ -84,9 +88,10 @@ def check(
     began = time.perf_counter()
     called = Called(function_or_module, inputs, seed=seed)
     asked = _Asked(called)
+    total = sum(t.numel() for t in called.tensors.values())
     report = asked.compare(
         seed=seed,
-        full=full,
+        full=total <= _EVERY if full is None else full,
         time_limit=time_limit,
         axes=axes,
         sizes=sizes,
