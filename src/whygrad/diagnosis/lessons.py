@@ -57,6 +57,8 @@ LESSONS: dict[str, str] = {
     "x[c], not with the sum of the channels.",
     "reshape_axes_wrong": "The gradient of a reshape is the inverse reshape, of a transpose the inverse transpose. "
     "A reshape cannot undo a transpose.",
+    "im2col_column_order_mismatch": "A row of the kernel meets its column entry by entry: both are flattened in "
+    "one order of channels and taps. Where forward and backward agree on another, the network learns all the same.",
     "weight_gradient_transposed": "dw has the shape of w, with its axes in the same order. A square layer hides a "
     "transpose.",
     "pool_window_offset_missing": "argmax within a window counts from the window's corner. Its place in the image "
