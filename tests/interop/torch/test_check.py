@@ -1,6 +1,7 @@
 """Backward passes written for PyTorch: right ones pass, and each planted mistake is found and named."""
 
 import importlib
+import time
 
 import pytest
 
@@ -221,6 +222,17 @@ class TestModules:
         assert layer.weight.grad is None
         assert layer.weight.dtype == torch.float32
         assert torch.equal(torch.get_rng_state(), state)
+
+    def test_what_it_keeps_of_earlier_calls_is_left_as_it_is(self):
+        class Keeping(torch.nn.Linear):
+            def forward(self, x):
+                self.y = super().forward(x)
+                return self.y
+
+        layer = Keeping(3, 2)
+        y = layer(normal(4, 3))
+        assert check(layer, normal(4, 3)).right
+        assert layer.y is y
 
     def test_layers_of_layers_with_dropout_and_batch_norm(self):
         net = torch.nn.Sequential(
@@ -502,6 +514,20 @@ class TestErrors:
 
         with pytest.raises(CheckError, match=r"ZeroDivisionError: no \(line \d+ of test_check.py\)"):
             check(changed(backward=backward), linear_inputs())
+
+    def test_a_module_that_cannot_be_copied(self):
+        layer = torch.nn.Linear(2, 2)
+        layer.kept = [layer(normal(1, 2))]
+        with pytest.raises(CheckError, match="Linear: expected a module that can be copied, received RuntimeError"):
+            check(layer, normal(4, 2))
+
+    def test_forward_that_does_not_come_back(self):
+        def forward(x):
+            time.sleep(3)
+            return x
+
+        with pytest.raises(CheckError, match=r"a value within 0\.2 s"):
+            check(forward, normal(2), time_limit=0.2)
 
     def test_a_wrong_number_of_gradients(self):
         with pytest.raises(CheckError, match="returned an incorrect number of gradients"):
