@@ -54,7 +54,9 @@ class TestRight:
 
     def test_apply_and_a_wrapped_function(self):
         x, w, b = linear_inputs()
-        assert check(Linear.apply, (x, w, b)).right
+        report = check(Linear.apply, (x, w, b))
+        assert report.right
+        assert report.subject == "Linear"
         report = check(lambda x, w: Linear.apply(x, w, b.double()).tanh(), (x.double(), w.double()), habits=False)
         assert report.right
         assert [row.name for row in report] == ["x", "w"]
@@ -93,12 +95,13 @@ class TestRight:
             def forward(ctx, x):
                 value, index = x.max(dim=1)
                 ctx.save_for_backward(index)
-                ctx.mark_non_differentiable(index)
+                positive = x > 0
+                ctx.mark_non_differentiable(index, positive)
                 ctx.shape = x.shape
-                return value, index, 2 * x
+                return value, index, 2 * x, positive
 
             @staticmethod
-            def backward(ctx, dvalue, _, ddouble):
+            def backward(ctx, dvalue, _, ddouble, __):
                 (index,) = ctx.saved_tensors
                 dx = torch.zeros(ctx.shape, dtype=dvalue.dtype)
                 return dx.scatter_(1, index[:, None], dvalue[:, None]) + 2 * ddouble
@@ -546,6 +549,7 @@ class TestWhatPyTorchBrings:
             (torch.nn.GRU(2, 3), normal(3, 2, 2)),
             (torch.nn.MultiheadAttention(4, 2), (normal(2, 1, 4), normal(2, 1, 4), normal(2, 1, 4))),
             (torch.nn.Embedding(7, 3), torch.tensor([[1, 2], [3, 3]])),
+            (torch.nn.Embedding(7, 3, sparse=True), torch.tensor([[1, 2], [3, 3]])),
             (torch.nn.CrossEntropyLoss(), (normal(4, 3), torch.tensor([0, 1, 2, 1]))),
             (torch.nn.MaxPool2d(2), normal(2, 2, 4, 4)),
             (torch.nn.ReLU(inplace=True), normal(3, 4)),

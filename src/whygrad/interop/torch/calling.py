@@ -33,7 +33,7 @@ class Called:
         self.module = copied(thing) if isinstance(thing, torch.nn.Module) else None
         #: Whether gradients come from the module's own method ``backward`` and not from autograd.
         self.by_hand = self.module is not None and has_backward(self.module)
-        self.name = getattr(thing, "__name__", type(thing).__name__)
+        self.name = getattr(function_of(thing) or thing, "__name__", type(thing).__name__)
         self._function = callable_of(thing)
         arguments = _arguments(thing, inputs)
         self._keywords = isinstance(inputs, Mapping)

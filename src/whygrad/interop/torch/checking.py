@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from whygrad.checking import Report, Verdict, check_gradient
+from whygrad.checking.functions import called as protected
 from whygrad.checking.gradient import Progress
 from whygrad.checking.time_limit import Limited
 from whygrad.interop.torch.calling import Called, Tensors
@@ -21,6 +22,8 @@ from whygrad.typing import Array
 
 _NONE = "backward gives None in its place, which stands for zero; its true gradient is not zero: return it"
 
+#: So many calls at most are made in one trial.
+_CALLS = 4
 #: Up to so many entries each is compared.
 _EVERY = 4096
 
@@ -100,9 +103,9 @@ def check(
     )
     rows, remarks, evaluations = list(report.rows), list(report.findings), report.evaluations
     if habits and all(row.verdict.good or row.verdict is Verdict.UNDECIDED for row in rows):
-        limited = Limited(time_limit)
-        tried = Habits(called, asked.exact(), rows, seed)
-        rows = limited.run(limited.wrap("forward and backward", tried.rows))
+        limited = Limited(_CALLS * time_limit)
+        tried = Habits(called, asked.exact(), rows, limited, seed)
+        rows = limited.run(lambda: protected("forward or backward", tried.rows))
         remarks += tried.remarks
         evaluations += tried.calls
     return replace(

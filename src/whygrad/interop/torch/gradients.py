@@ -100,7 +100,8 @@ def back(
     for (name, leaf), gradient in zip(sources.items(), raw, strict=True):
         if gradient is None:
             found.none.add(name)
-        found[name] = torch.zeros_like(leaf) if gradient is None else gradient
+            gradient = torch.zeros_like(leaf)  # noqa: PLW2901
+        found[name] = gradient.to_dense() if gradient.is_sparse else gradient
     return found
 
 
