@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import notebook
 from whygrad.data.sources import Images, Source, fingerprint, select
 from whygrad.errors import DataError, DTypeError, OptionError, ShapeError
 from whygrad.typing import IntArray, Shape
+
+#: Images and classes that a notebook shows.
+_SHOWN, _NAMED = 24, 20
 
 
 class Dataset(NamedTuple):
@@ -24,6 +28,17 @@ class Dataset(NamedTuple):
     def image_shape(self) -> Shape:
         """(C, H, W) of one image."""
         return self.images.shape[1:]
+
+    def _repr_html_(self) -> str:
+        from whygrad.data.gallery import gallery, pictures  # noqa: PLC0415  (only where something is shown)
+
+        size = "x".join(map(str, self.image_shape))
+        title = notebook.said(f"{self.name}: {len(self.labels):,} images, {size}", bold=True)
+        listed = f"{len(self.classes)} classes: {', '.join(self.classes[:_NAMED])}"
+        classes = notebook.said(f"{listed}{', …' if len(self.classes) > _NAMED else ''}", dim=True)
+        first = np.arange(min(_SHOWN, len(self.labels)))
+        shown = gallery(self.images[first], self.labels[first], classes=self.classes) if len(first) else None
+        return notebook.piece(title, classes, pictures(shown) if shown else "")
 
     def take(self, indices: IntArray) -> Dataset:
         """Return the images and labels at ``indices``."""

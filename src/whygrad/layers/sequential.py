@@ -11,7 +11,7 @@ import numpy as np
 from whygrad import engines
 from whygrad.errors import OptionError, ShapeError, WhygradError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, prefixed
-from whygrad.layers.parts import Parts, table
+from whygrad.layers.parts import Parts, html, table
 from whygrad.typing import Array, Params, Shape
 
 
@@ -129,6 +129,9 @@ class Sequential(Layer):
     def __str__(self) -> str:
         """Return the model's table: layers, output shapes and parameter counts."""
         return table(self.rows("", self.input_shape))
+
+    def _repr_html_(self) -> str:
+        return html(self, *([] if self.input_shape is None else [self.input_shape]))
 
 
 def joined(layers: Mapping[str, Layer]) -> tuple[dict[str, Layer], dict[str, str]]:
