@@ -1,8 +1,8 @@
 """Many arrays in one call: small ones take longer to hand over one by one than to compute with.
 
 Compiled code is told where a tuple of arrays lies, and finds there where the numbers of each begin, as the macros
-``PyTuple_GET_ITEM`` and ``PyArray_DATA`` do in C. Whether objects lie in memory so is tried once; if not, Python looks
-the addresses up.
+``PyTuple_GET_ITEM`` and ``PyArray_DATA`` do in C. Whether objects lie in memory so is tried once; if they do not,
+Python looks the addresses up.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def update_all(
 
     Args:
         function: the kernel.
-        given: lists of arrays, of which those at the same place are of one shape and dtype.
+        given: lists of arrays in C order, of which those at the same place are of one shape and dtype.
         results: how many lists to return.
         options: numbers that the kernel takes.
     """
@@ -37,10 +37,7 @@ def update_all(
         sizes = [w.size for w in ws]
         makers = [np.empty if size < _SMALL else empty for size in sizes]
         made = [[make(shape, dtype) for make, shape in zip(makers, shapes, strict=True)] for _ in range(results)]
-        handed = [a if a.flags.c_contiguous else a.ravel() for column in given for a in column]
-        for column in made:
-            handed += column
-        kept, places = places_of(handed)
+        kept, places = places_of([a for column in (*given, *made) for a in column])
         function[dtype](_LIKE[dtype], places, np.array(sizes, np.int64), *options, tasks_for(sum(sizes)))
         del kept
         return made

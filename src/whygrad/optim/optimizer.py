@@ -84,7 +84,8 @@ class Optimizer(ABC):
     ) -> tuple[Arrays, Mapping[str, Arrays]]:
         """Return what ``rule`` gives for many parameters: their new values, and by name their new slots.
 
-        Here one after the other; a twin does them in one call.
+        Here one after the other; a twin does them in one call. All arrays lie in C order; those of one parameter
+        have its shape and dtype.
         """
         new: list[Array] = []
         kept: dict[str, list[Array]] = {slot: [] for slot in old}
@@ -167,16 +168,17 @@ class Optimizer(ABC):
     def _fitting(
         self, names: list[str], ws: list[Array], gs: list[Array], old: Mapping[str, list[Array | None]]
     ) -> tuple[list[Array], list[Array], dict[str, list[Array]]]:
-        """Return what the rule is given, of one shape and dtype, refusing arrays that do not fit together."""
+        """Return what the rules are given, in C order, refusing arrays that do not fit together."""
         where = type(self).__name__
         slots: dict[str, list[Array]] = {slot: [] for slot in old}
         for i, name in enumerate(names):
             with inside(name):
                 (ws[i],), (g,) = floats(where, parameter=ws[i]), floats(where, gradient=gs[i])
                 shape(where, "gradient", g, ws[i].shape, "a gradient has the shape of its parameter")
-                gs[i] = g.astype(ws[i].dtype, copy=False)
+                gs[i] = _in_c_order(g.astype(ws[i].dtype, copy=False))
                 for slot, held in old.items():
-                    slots[slot].append(self._slot(slot, held[i], ws[i]))
+                    slots[slot].append(_in_c_order(self._slot(slot, held[i], ws[i])))
+                ws[i] = _in_c_order(ws[i])
         return ws, gs, slots
 
     def _check(self, params: Params, gradients: Params, state: OptimizerState) -> None:
@@ -202,11 +204,15 @@ class Optimizer(ABC):
 
 
 def _alike(w: Any, *others: Any) -> bool:
-    """Return whether all are arrays of one float dtype and shape, so that there is nothing to refuse or convert."""
-    if type(w) is not np.ndarray or not w.flags.aligned:
+    """Return whether all are arrays of one float dtype and shape in C order, so that there is nothing to do."""
+    if type(w) is not np.ndarray or not w.flags.carray:
         return False
     dtype, wanted = w.dtype, w.shape
     for a in others:
-        if type(a) is not np.ndarray or a.dtype is not dtype or a.shape != wanted or not a.flags.aligned:
+        if type(a) is not np.ndarray or a.dtype is not dtype or a.shape != wanted or not a.flags.carray:
             return False
     return dtype in FLOATS
+
+
+def _in_c_order(a: Array) -> Array:
+    return a if a.flags.c_contiguous else a.copy(order="C")
