@@ -180,7 +180,7 @@ def _folded(case):
 def _array(value):
     """Return an input or output as an array; None for types that NumPy does not have."""
     array = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
-    return array if array.dtype.kind in "fiub" else None
+    return array if array.dtype.isbuiltin == 1 and array.dtype.kind in "fiub" else None
 
 
 def table():
