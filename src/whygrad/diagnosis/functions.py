@@ -20,6 +20,7 @@ from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.judging import Outcome, judge
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.local_factor import as_formula
 from whygrad.diagnosis.own import own_subject, recognised
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
@@ -185,6 +186,7 @@ def _judged(
     if backward is not None:
         findings = [judge(subject, output, outcomes, source) for output in code.outputs]
         findings = _excused(subject, conventions(findings), outcomes, source)
+        findings = [as_formula(subject, finding, code, outcomes) for finding in findings]
         again = (
             masks.resampled(outcomes)
             if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine

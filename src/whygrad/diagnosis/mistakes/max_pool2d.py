@@ -122,6 +122,34 @@ def _placed(p: Probe, joints: Joints, how: str) -> Array:
     return write(winners(seen(p, {}), how) * p.dy[..., None], p, joints)
 
 
+def _common_mask(p: Probe, *, painted: bool) -> Array:
+    """One mask of the image, of all windows' maxima, times the dy of every window that covers an entry."""
+    mask = write(winners(seen(p, {}), None), p, {}) > 0
+    over = np.repeat(p.dy[..., None], int(np.prod(where_of(p).kernel)), -1)
+    return mask * write(over, p, {"overlap": "last window"} if painted else {})
+
+
+def _unravelled(p: Probe, width: Callable[[Probe], int], *, add: bool) -> Array:
+    """The index within the flattened window taken apart with another width than the window's."""
+    where, index = where_of(p), seen(p, {}).argmax(-1)
+    fitting(not any(where.padding))
+    r, s = np.divmod(index, width(p))
+    out = np.zeros_like(p["x"])
+    for n, channel, i, j in np.ndindex(index.shape):
+        at = n, channel, i * where.stride[0] + r[n, channel, i, j], j * where.stride[1] + s[n, channel, i, j]
+        if at[2] < out.shape[2] and at[3] < out.shape[3]:  # where it is not, the code has failed
+            out[at] = p.dy[n, channel, i, j] + (out[at] if add else 0)
+    return out
+
+
+#: Widths that the index within a window is taken apart with, in place of the window's own.
+WIDTHS: tuple[tuple[str, Callable[[Probe], int]], ...] = (
+    ("stride", lambda p: where_of(p).stride[1]),
+    ("image's width", lambda p: p["x"].shape[3]),
+    ("output's width", lambda p: p.dy.shape[3]),
+)
+
+
 def alternatives(p: Probe, output: str) -> list[Array]:
     """At ties the first maximum, the last, or all in equal shares: each is a subgradient."""
     return [_placed(p, {}, how) for how in ("last", "shared")] if output == "dx" else []
@@ -144,6 +172,16 @@ MISTAKES = (
     mistake("pool_window_offset_missing", "dx", "whole", partial(_flat_index, add=False),
             "takes (with =) the index within the flattened window for one in the flattened image", LINE,
             also="overlap_overwritten"),
+    mistake("mask_shared_by_windows", "dx", "whole", partial(_common_mask, painted=False),
+            "has one mask for all windows: the maximum of one gets the dy of every window that covers it", LINE,
+            also="ties_duplicate_gradient"),
+    mistake("overlap_overwritten", "dx", "whole", partial(_common_mask, painted=True),
+            "spreads dy over whole windows with =, and masks what is left with all windows' maxima", LINE,
+            also="mask_shared_by_windows"),
+    *(mistake("pool_index_unravelled_wrongly", "dx", "whole", partial(_unravelled, width=width, add=add),
+              f"takes the index within the window apart with the {name}{'' if add else ' (and writes with =)'}", LINE,
+              also="pool_window_offset_missing wrong_loop_variable_as_index height_width_mixed_up", rank=1)
+      for name, width in WIDTHS for add in (True, False)),
     mistake("stride_ignored_in_backward", "dx", "place", "stride ignored",
             "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
     mistake("stride_ignored_in_backward", "dx", "place", "window size for stride",

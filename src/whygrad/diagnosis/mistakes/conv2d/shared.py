@@ -6,6 +6,7 @@ import numpy as np
 
 from whygrad.diagnosis.catalogue import fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
+from whygrad.diagnosis.mistakes import orders
 from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER
 from whygrad.typing import Array
 
@@ -63,5 +64,7 @@ MISTAKES = (
     mistake("returns_wrong_variable", "dx dw", "whole", lambda p: p.dy, "is dy itself", "return dx, dw, db",
             also="dx_not_propagated"),
     mistake("returns_wrong_variable", "dx dw", "whole", lambda p: p.y, "is y itself", "return dx, dw, db"),
+    *orders.columns(),
+    *orders.results(),
     *c.common("dx dw db", zero={"db": "missing_bias_gradient"}),
 )  # fmt: skip
