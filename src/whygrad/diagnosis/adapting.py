@@ -83,6 +83,7 @@ class Result:
     y: Array | None = None  #: what its forward gave
     written: tuple[str, ...] = ()  #: the inputs that it wrote to
     printed: bool = False
+    late: bool = False  #: whether dx depends on the learning rate: weights are updated before it is computed
 
 
 def parameters(function: Any) -> list[inspect.Parameter]:

@@ -338,6 +338,8 @@ def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) ->
     ]
     if not usable:
         return findings
+    if any(o.result.late for o in usable):
+        findings = [_late(f) if f.output == code.outputs[0] and not f.fine else f for f in findings]
     first = usable[0]
     earlier = first.result.outputs
     again, third = code(first.probe), code(first.probe)
@@ -349,6 +351,15 @@ def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) ->
             found if found is not None and finding.verdict is not Judgement.MISSING and not random else finding
         )
     return changed
+
+
+def _late(finding: Finding) -> Finding:
+    label = "weights_updated_before_dx"
+    return Finding(
+        output=finding.output, verdict=Judgement.WRONG, cause=label, says=f"your {finding.output} changes with the "
+        "learning rate: the weights are updated before it is computed", lesson=LESSONS[label],
+        fix="compute dx first, and update the weights after it", where=finding.where,
+    )  # fmt: skip
 
 
 def second_call(output: str, results: Sequence[Mapping[str, Any]], probe: Probe) -> Finding | None:

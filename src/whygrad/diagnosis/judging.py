@@ -11,6 +11,7 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import Result
 from whygrad.diagnosis.catalogue import Mistake, Subject, predict
+from whygrad.diagnosis.composition import composed, overwritten
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
@@ -56,7 +57,11 @@ def judge(
     failed = [o for o in outcomes if o.result.error is not None and not o.result.refused]
     if not wrong:
         return _right(output, outcomes, failed)
-    found, domain = explained(subject, output, known)
+    first = search(subject, output, known, pairs=False)
+    read_off = None if first.accepted else _read_off(subject, output, known)
+    if read_off is not None:
+        return replace(read_off, where=places(samples, output))
+    found, domain = explained(subject, output, known, first)
     where = places([s for s in samples if not domain.name or s.probe.name in domain.probes], output)
     if domain.name:
         judged = f"judged for {domain.name}, since beyond it the results do not fit together"
@@ -65,24 +70,28 @@ def judge(
     if found.accepted:
         told = _explained(subject, output, found, known, where, source)
         return replace(told, evidence={**told.evidence, "sizes": domain.name}) if domain.name else told
-    return _unexplained(subject, output, wrong, known, where, found)
+    return _unexplained(subject, output, wrong, where, found)
 
 
-def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[Search, Domain]:
+def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
+    """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
+    return regulariser(output, known) or composed(subject, output, known) or overwritten(subject, output, known)
+
+
+def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
     """Return what explains an output, and for which sizes: all of them, or those that the code may be meant for.
 
-    A mistake, then two, that explain every number are believed first. Fewer sizes are tried only after that, and
-    there a mistake has to do without a factor that nothing explains.
+    A mistake, for which the first search was, then two, that explain every number are believed first. Fewer sizes
+    are tried only after that, and there a mistake has to do without a factor that nothing explains.
     """
     whole = Domain("", frozenset(s.probe.name for s in known))
-    first = search(subject, output, known, pairs=False)
     if first.accepted:
         return first, whole
     if _reachable(subject, output, known):
         both = search(subject, output, known)
         if both.accepted:
             return both, whole
-    began = time.monotonic()
+    began = time.thread_time()
     kinds = domains([s.probe for s in known])[1:]
     for pairs in (False, True):
         for domain in kinds[: 8 if pairs else None]:
@@ -94,7 +103,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
             named = [h for h in found.accepted if h.factor.named and h.mistakes]
             if named:
                 return found._replace(accepted=named), domain
-            if time.monotonic() - began > PATIENCE:
+            if time.thread_time() - began > PATIENCE:
                 return first, whole
     return first, whole
 
@@ -233,6 +242,9 @@ def _explained(
 ) -> Finding:
     """Return the finding for the simplest hypothesis, or for several that nothing tells apart."""
     found = found._replace(accepted=[ordered(output, h, known) for h in found.accepted])
+    plain = [h for h in found.accepted if h.mistakes and not h.factor.cost]
+    if output == "y" and plain and not found.accepted[0].mistakes:  # a value is no gradient of a mean or a sum
+        found = found._replace(accepted=[*plain, *found.accepted])
     best = found.accepted[0]
     equals = [h for h in found.accepted if h.cost <= best.cost]
     labels = {label for h in equals for label in _causes(subject, h)[:1]}
@@ -381,13 +393,8 @@ def _undecided(
     )
 
 
-def _unexplained(
-    subject: Subject, output: str, wrong: Sequence[Sample], known: Sequence[Sample], where: str, found: Search
-) -> Finding:
+def _unexplained(subject: Subject, output: str, wrong: Sequence[Sample], where: str, found: Search) -> Finding:
     """Return what is known of an error whose cause is not."""
-    added = regulariser(output, known)
-    if added is not None:
-        return added
     sample = max(
         wrong,
         key=lambda s: (s.value is not None and s.value.shape == right_of(s.probe, output).shape, s.probe.dy.size),

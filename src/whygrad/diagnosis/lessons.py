@@ -94,12 +94,10 @@ LESSONS: dict[str, str] = {
     "forward_formula_wrong": "The backward pass is the one of the intended formula. The forward pass computes "
     "something else.",
     "softmax_derivative_formula_wrong": "∂p_i/∂z_j = p_i(δ_ij − p_j), so that dz = p·(dy − Σ dy·p).",
-    "mask_shared_by_windows": "An entry may be the maximum of one window and not of its neighbour. Each window has a "
-    "mask of its own.",
-    "pool_index_unravelled_wrongly": "argmax of a window counts along its rows: row = index // S and column = index % "
-    "S, with the window's own width S.",
-    "im2col_column_order_mismatch": "A column of im2col and a row of the weights meet entry by entry: both must run "
-    "over channels and taps in one order.",
+    "mask_shared_by_windows": "An entry may be the maximum of one window and not of its neighbour. Each window has "
+    "a mask of its own.",
+    "im2col_column_order_mismatch": "A column of im2col and a row of the weights meet entry by entry: both must "
+    "run over channels and taps in one order.",
     "stride_remainder_dropped": "If (H + 2p − R) is no multiple of the stride, the last rows are seen by no "
     "window. dx has them, with zeros, and dw knows nothing of them.",
     "stride_not_dilated": "With stride t the windows lie t apart: put t−1 zeros between the entries of dy before "

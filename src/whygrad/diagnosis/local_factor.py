@@ -13,7 +13,7 @@ from whygrad.diagnosis.judging import Outcome
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding
-from whygrad.typing import Array
+from whygrad.typing import Array, IntArray
 
 LABEL = "activation_derivative_formula_wrong"
 #: How exactly the factor has to be the same for another dy and in another place.
@@ -25,8 +25,8 @@ def as_formula(
 ) -> Finding:
     """Return the finding about an unexplained dx as a wrong formula for f′, where that is all that it can be.
 
-    The code is called again with another dy, and with the entries of x and dy in another order. Where dx is dy times
-    the same number each time, that number is a function of x alone, and it is not f′(x).
+    The code is called again with another dy, and with the entries of x and dy in another order. Where dx is dy
+    times the same number each time, that number is a function of x alone, and it is not f′(x).
 
     Args:
         subject: the operation.
@@ -62,7 +62,11 @@ def local_factor(code: Callable[[Probe], Result], outcome: Outcome) -> Array | N
     other = rng.uniform(0.5, 2, probe.dy.shape) * np.where(rng.random(probe.dy.shape) < 0.5, -1, 1)
     calls = (
         (probe.changed(other), other, factor),
-        (_ordered(probe, order), probe.dy.ravel()[order].reshape(dx.shape), factor.ravel()[order].reshape(dx.shape)),
+        (
+            _ordered(probe, order),
+            probe.dy.ravel()[order].reshape(dx.shape),
+            factor.ravel()[order].reshape(dx.shape),
+        ),
     )
     for call, dy, expected in calls:
         again = code(call).outputs.get("dx")
@@ -73,7 +77,7 @@ def local_factor(code: Callable[[Probe], Result], outcome: Outcome) -> Array | N
     return factor
 
 
-def _ordered(probe: Probe, order: Array) -> Probe:
+def _ordered(probe: Probe, order: IntArray) -> Probe:
     x = probe["x"]
     return probe.changed(probe.dy.ravel()[order].reshape(x.shape), x=x.ravel()[order].reshape(x.shape))
 

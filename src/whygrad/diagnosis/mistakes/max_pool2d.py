@@ -84,6 +84,20 @@ def _flat_index(p: Probe, *, add: bool) -> Array:
     return out
 
 
+def _decoded(p: Probe, *, by: str) -> Array:
+    """The index within the window divided by another number than its width; what lies outside is lost."""
+    where, index = where_of(p), seen(p, {}).argmax(-1)
+    width = {"stride": where.stride[1], "columns": where.output[1], "width": where.size[1]}[by]
+    fitting(not any(where.padding))
+    out = np.zeros_like(p["x"])
+    for n, channel, i, j in np.ndindex(index.shape):
+        r, s = divmod(int(index[n, channel, i, j]), width)
+        a, b = i * where.stride[0] + r, j * where.stride[1] + s
+        if a < where.size[0] and b < where.size[1]:
+            out[n, channel, a, b] += p.dy[n, channel, i, j]
+    return out
+
+
 def _over_channels(p: Probe) -> Array:
     """The maximum over the channels as well: one of them gets dy."""
     x = seen(p, {})
@@ -129,27 +143,6 @@ def _common_mask(p: Probe, *, painted: bool) -> Array:
     return mask * write(over, p, {"overlap": "last window"} if painted else {})
 
 
-def _unravelled(p: Probe, width: Callable[[Probe], int], *, add: bool) -> Array:
-    """The index within the flattened window taken apart with another width than the window's."""
-    where, index = where_of(p), seen(p, {}).argmax(-1)
-    fitting(not any(where.padding))
-    r, s = np.divmod(index, width(p))
-    out = np.zeros_like(p["x"])
-    for n, channel, i, j in np.ndindex(index.shape):
-        at = n, channel, i * where.stride[0] + r[n, channel, i, j], j * where.stride[1] + s[n, channel, i, j]
-        if at[2] < out.shape[2] and at[3] < out.shape[3]:  # where it is not, the code has failed
-            out[at] = p.dy[n, channel, i, j] + (out[at] if add else 0)
-    return out
-
-
-#: Widths that the index within a window is taken apart with, in place of the window's own.
-WIDTHS: tuple[tuple[str, Callable[[Probe], int]], ...] = (
-    ("stride", lambda p: where_of(p).stride[1]),
-    ("image's width", lambda p: p["x"].shape[3]),
-    ("output's width", lambda p: p.dy.shape[3]),
-)
-
-
 def alternatives(p: Probe, output: str) -> list[Array]:
     """At ties the first maximum, the last, or all in equal shares: each is a subgradient."""
     return [_placed(p, {}, how) for how in ("last", "shared")] if output == "dx" else []
@@ -178,10 +171,6 @@ MISTAKES = (
     mistake("overlap_overwritten", "dx", "whole", partial(_common_mask, painted=True),
             "spreads dy over whole windows with =, and masks what is left with all windows' maxima", LINE,
             also="mask_shared_by_windows"),
-    *(mistake("pool_index_unravelled_wrongly", "dx", "whole", partial(_unravelled, width=width, add=add),
-              f"takes the index within the window apart with the {name}{'' if add else ' (and writes with =)'}", LINE,
-              also="pool_window_offset_missing wrong_loop_variable_as_index height_width_mixed_up", rank=1)
-      for name, width in WIDTHS for add in (True, False)),
     mistake("stride_ignored_in_backward", "dx", "place", "stride ignored",
             "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
     mistake("stride_ignored_in_backward", "dx", "place", "window size for stride",
@@ -200,8 +189,17 @@ MISTAKES = (
             also="returns_wrong_variable"),
     mistake("pool_window_offset_missing", "dx", "winner", "corner", "always goes to the window's first entry", LINE,
             also="pool_winner_wrong"),
-    mistake("softmax_wrong_axis", "dx", "whole", _over_channels, "takes the maximum over the channels as well",
-            LINE, also="axis_wrong"),
+    mistake("pool_winner_wrong", "dx", "whole", _over_channels, "takes the maximum over the channels as well",
+            LINE, also="axis_wrong wrong_loop_variable_as_index softmax_wrong_axis"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="stride"),
+            "divides the index within the window by the stride, where the window's width is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="columns"),
+            "divides the index within the window by the width of y, where the window's width is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="width"),
+            "divides the index within the window by the image's width, where the window's is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
     mistake("pool_winner_wrong", "dx", "whole", _image_maximum,
             "takes the maximum of the whole image for each window's", LINE),
     mistake("loop_bounds_off_by_one", "dx", "whole", _smaller,
@@ -252,4 +250,5 @@ MISTAKES = (
 SUBJECT = Subject(
     "max_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=True), MISTAKES, pooling.sizes,
     {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, alternatives=alternatives,
+    contributions={"dx": lambda p: pooling.contributions(winners(seen(p, {}), None) * p.dy[..., None], p)},
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Arrays that are reshaped where they have to be transposed: the right numbers, read in another order of the axes."""
+"""Arrays that are reshaped where they have to be transposed: the right numbers, read in another order of axes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from whygrad.typing import Array
 
 #: The orders in which matrices of an im2col convolution run over samples, filters and positions.
 RESULTS = ("nfij", "nijf", "fnij", "fijn", "ijnf")
+#: In which order dy lies, and in which it is taken to lie.
+DELTAS = (
+    ("nfij", "fnij"),
+    ("nfij", "fijn"),
+    ("nfij", "nijf"),
+    ("fijn", "fnij"),
+    ("fnij", "fijn"),
+    ("nijf", "ijnf"),
+)
 #: In which order a row of weights runs over channels and taps, and in which a column of the image does.
 COLUMNS = (("crs", "rsc"), ("rsc", "crs"), ("crs", "rcs"), ("crs", "scr"), ("crs", "src"), ("crs", "csr"))
 
@@ -75,9 +84,9 @@ def results() -> tuple[Mistake, ...]:
             found.append(mistake("reshape_axes_wrong", "y", "out", reread("nfij", written, read), does,
                                  f"reshape to {spelled(written)}, then transpose",
                                  also="im2col_column_order_mismatch", rank=1))  # fmt: skip
-    for written, read in (("nfij", "fnij"), ("nfij", "nijf"), ("fijn", "fnij"), ("fnij", "fijn"), ("nijf", "ijnf")):
+    for written, read in DELTAS:
         does = f"reads dy in the order {spelled(read)}, where it lies in the order {spelled(written)}"
         found.append(mistake("reshape_axes_wrong", "dx dw db", "dy", reread("nfij", written, read), does,
                              "dy.transpose(1, 0, 2, 3).reshape(F, -1), with columns that run over (N, I, J)",
-                             also="im2col_column_order_mismatch", rank=1))  # fmt: skip
+                             also="channel_axes_not_swapped im2col_column_order_mismatch"))  # fmt: skip
     return tuple(found)

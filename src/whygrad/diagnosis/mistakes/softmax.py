@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
@@ -70,6 +71,16 @@ def _first_sample(p: Probe) -> Array:
     fitting(p["x"].ndim == 2)
     probabilities = np.broadcast_to(value(p, {})[:1], p["x"].shape)
     return probabilities * (p.dy - (p.dy * probabilities).sum(1, keepdims=True))
+
+
+def terms(p: Probe) -> list[Term]:
+    """Return the two terms of dz."""
+    probabilities, wrong = value(p, {}), "softmax_derivative_formula_wrong"
+    total = (p.dy * probabilities).sum(axis_of(p), keepdims=True)
+    return [
+        Term("the term p·dy", probabilities * p.dy, wrong, wrong),
+        Term("the term −p·Σ dy·p", -probabilities * total, wrong, wrong),
+    ]
 
 
 MISTAKES = (
@@ -166,4 +177,5 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 
 
 SUBJECT = Subject("softmax", ("x",), {"dx": dx}, value, probes, MISTAKES,
-                  lambda p: {"N": p["x"].shape[0], "classes": p["x"].shape[1]}, lines={"dx": LINE})  # fmt: skip
+                  lambda p: {"N": p["x"].shape[0], "classes": p["x"].shape[1]}, lines={"dx": LINE},
+                  terms={"dx": terms})  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from whygrad.diagnosis.catalogue import fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes import orders
+from whygrad.diagnosis.mistakes.activations import sigma
 from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER
 from whygrad.typing import Array
 
@@ -16,7 +19,21 @@ def _transposed_planes(dy: Array) -> Array:
     return np.swapaxes(dy, 2, 3)
 
 
+#: Derivatives of activations, of the layer's own output, that code of a joined layer has in its delta.
+SLOPES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    ("[y > 0]", "relu", lambda y: (y > 0) * 1.0),
+    ("y(1 − y)", "sigmoid", lambda y: y * (1 - y)),
+    ("σ(y)(1 − σ(y))", "sigmoid", lambda y: sigma(y) * (1 - sigma(y))),
+    ("1 − y²", "tanh", lambda y: 1 - y * y),
+    ("1 − tanh²(y)", "tanh", lambda y: 1 - np.tanh(y) ** 2),
+)
+
 MISTAKES = (
+    *(mistake("extra_factor_in_delta", "dx dw db", "dy", lambda a, p, g=g: a * g(p.y),
+              f"contains {what} besides, the derivative of a {name} that is not in this layer",
+              "use dy as it comes: an activation is a layer of its own",
+              also="relu_mask_wrong_tensor" if name == "relu" else "activation_derivative_of_wrong_tensor")
+      for what, name, g in SLOPES),
     mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1),
             "takes the dy of filter 0 for every filter", "index dy by its own filter: dy[n, f]"),
     mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1, -1),

@@ -118,6 +118,12 @@ MISTAKES = (
     mistake("batch_sum_missing", "dw", "out", lambda a,
             p: np.einsum("nfij,ncijrs->nfcrs", p.dy, seen(p, {}), optimize=True),
             "has one gradient for each sample", "dw.sum(axis=0)", rank=3),
+    *(mistake("loop_bounds_off_by_one", "dw", "out", c.without_last(*axes), f"is 0 in the kernel's last {what}",
+              "for r in range(R): for s in range(S):", also="loop_over_input_size")
+      for axes, what in (((2,), "row"), ((3,), "column"), ((2, 3), "row and column"))),
+    mistake("reshape_axes_wrong", "dw", "out", lambda a, _: a.reshape(len(a), -1).T.reshape(a.shape),
+            "comes as (C·R·S, F) and is reshaped, not transposed", "dw = (flat @ cols.T).reshape(F, C, R, S)",
+            also="im2col_column_order_mismatch weight_gradient_transposed"),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2, 3), "comes out rotated by 180 degrees", DW),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2), "comes out upside down", DW,
             also="kernel_rotated_over_wrong_axes"),
