@@ -99,7 +99,9 @@ def search(
     accepted = [h for h in accepted if _telling(h, len(mistakes), order, output)]
     if not accepted and pairs:
         accepted = [
-            h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order, output)
+            h
+            for h in _pairs(subject, mistakes, output, order, patience)
+            if _telling(h, len(mistakes), order, output)
         ]
     told = {label for h in accepted for label in h.labels}
     rivals = {label: misfit for label, misfit in closest.items() if label not in told and np.isfinite(misfit)}
@@ -123,11 +125,14 @@ def _right(probe: Probe, output: str) -> Array:
     return probe.y if output == "y" else probe.right[output]
 
 
-def _pairs(mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float) -> list[Hypothesis]:
+def _pairs(
+    subject: Subject, mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
+) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
-    mistakes = sorted(mistakes, key=lambda m: m.rank)  # likely ones first: time may run out
     deadline = time.thread_time() + patience
-    for i, first in enumerate(mistakes):
+    others = sorted((m for m in mistakes if m not in subject.companions), key=lambda m: m.rank)  # likely ones first
+    mistakes = [*subject.companions, *others]
+    for i, first in enumerate(mistakes[: len(subject.companions) or None]):
         for j, second in enumerate(mistakes):
             ordered = first.joint == second.joint
             if (j <= i and not ordered) or not compose(first, second):

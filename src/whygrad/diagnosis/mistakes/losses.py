@@ -90,7 +90,8 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
         # a factor too many
         factor("extra_factor_in_delta", target, "is multiplied by the target: classes that are not the target's "
                "get nothing"),
-        factor("extra_factor_in_delta", lambda p: 1 - target(p), "is multiplied by 1 − t"),
+        factor("loss_derivative_wrong", lambda p: 1 - target(p), "gives the target's class nothing",
+               also="extra_factor_in_delta"),
         factor("extra_factor_in_delta", lambda p: probabilities(p) * (1 - probabilities(p)),
                "contains p(1 − p) of the softmax besides", "softmax_diagonal_only"),
         mistake("extra_factor_in_delta", output, "whole", _jacobian_again,

@@ -50,7 +50,7 @@ MISTAKES = (
             "reads dy[j, i] where dy[i, j] is meant",
             "dy[n, f, i, j]", also="height_width_mixed_up"),
     mistake("stride_ignored_in_backward", "dx dw", "place", "stride ignored",
-            "uses the windows at (i, j), not at (i·stride, j·stride)", SCATTER),
+            "uses the windows at (i, j), not at (i·stride, j·stride)", SCATTER, also="stride_not_dilated"),
     mistake("stride_ignored_in_backward", "dx dw", "place", "stride of rows ignored",
             "uses the stride for columns but not for rows", SCATTER),
     mistake("stride_ignored_in_backward", "dx dw", "place", "stride of columns ignored",
