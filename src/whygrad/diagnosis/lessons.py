@@ -94,6 +94,8 @@ LESSONS: dict[str, str] = {
     "forward_formula_wrong": "The backward pass is the one of the intended formula. The forward pass computes "
     "something else.",
     "softmax_derivative_formula_wrong": "∂p_i/∂z_j = p_i(δ_ij − p_j), so that dz = p·(dy − Σ dy·p).",
+    "skip_connection_missing": "What is added to its own input passes dy on along both paths: dx = dy + the "
+    "gradient through the layers.",
     "mask_shared_by_windows": "An entry may be the maximum of one window and not of its neighbour. Each window has "
     "a mask of its own.",
     "im2col_column_order_mismatch": "A column of im2col and a row of the weights meet entry by entry: both must "

@@ -25,8 +25,9 @@ def as_formula(
 ) -> Finding:
     """Return the finding about an unexplained dx as a wrong formula for f′, where that is all that it can be.
 
-    The code is called again with another dy, and with the entries of x and dy in another order. Where dx is dy
-    times the same number each time, that number is a function of x alone, and it is not f′(x).
+    The code is called again with another dy, with the entries of x and dy in another order, and with half of x
+    changed. Where dx is dy times the same number each time, that number is a function of its own x alone, and it is
+    not f′(x).
 
     Args:
         subject: the operation.
@@ -59,20 +60,19 @@ def local_factor(code: Callable[[Probe], Result], outcome: Outcome) -> Array | N
     factor: Array = dx / probe.dy
     rng = np.random.default_rng(0)
     order = rng.permutation(probe.dy.size)
-    other = rng.uniform(0.5, 2, probe.dy.shape) * np.where(rng.random(probe.dy.shape) < 0.5, -1, 1)
+    dy = rng.uniform(0.5, 2, dx.shape) * np.where(rng.random(dx.shape) < 0.5, -1, 1)
+    kept = (np.arange(dx.size) % 2 == 0).reshape(dx.shape)
     calls = (
-        (probe.changed(other), other, factor),
-        (
-            _ordered(probe, order),
-            probe.dy.ravel()[order].reshape(dx.shape),
-            factor.ravel()[order].reshape(dx.shape),
-        ),
+        (probe.changed(dy), factor, np.ones_like(kept)),
+        (_ordered(probe, order), factor.ravel()[order].reshape(dx.shape), np.ones_like(kept)),
+        (probe.changed(x=np.where(kept, probe["x"], 0.7 * probe["x"])), factor, kept),
     )
-    for call, dy, expected in calls:
+    bound = EXACT * float(np.abs(factor).max())
+    for call, expected, where in calls:
         again = code(call).outputs.get("dx")
         if again is None or again.shape != dx.shape:
             return None
-        if not np.allclose(again / dy, expected, rtol=EXACT, atol=EXACT * float(np.abs(factor).max())):
+        if not np.allclose((again / call.dy)[where], expected[where], rtol=EXACT, atol=bound):
             return None
     return factor
 

@@ -80,10 +80,8 @@ def _named(magnitude: Array, sizes: Sequence[Mapping[str, float]], exact: float)
             fits = np.abs(totals + np.log(value) - target).max(axis=1, initial=0) < exact
             if fits.any():
                 power = powers[int(fits.argmax())]
-                chosen = [(s, int(k)) for s, k in zip(logs, power, strict=True) if k]
-                return count + 1 + bool(number), _written(
-                    number, *zip(*chosen, strict=True) if chosen else ((), ())
-                )
+                powers_of = {s: int(k) for s, k in zip(logs, power, strict=True) if k}
+                return count + 1 + bool(number), _written(number, powers_of)
     return None
 
 
