@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.diagnosis.planting import named
-from whygrad.diagnosis import diagnose, diagnose_loss, diagnose_network
+from whygrad.diagnosis import diagnose, diagnose_arrays, diagnose_loss, diagnose_network
 from whygrad.diagnosis.hints import preferred
 
 # Convolution as a matrix product
@@ -116,6 +116,14 @@ def test_masks_and_indices_of_pooling(backward, cause):
     found = diagnose(backward, "max_pool2d")
     assert found.cause == cause
     assert "right elsewhere" in found["dx"].where
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 1, 2), (1, 1, 2, 1), (1, 2, 3, 3)])
+def test_images_smaller_than_the_shifts_that_are_tried(shape):
+    rng = np.random.default_rng(9)
+    x, dy, dx = (rng.normal(size=shape) for _ in range(3))
+    found = diagnose_arrays("batch_norm2d", x=x, gamma=np.ones(shape[1]), beta=np.zeros(shape[1]), dy=dy, dx=dx)
+    assert not found["dx"].fine
 
 
 # Batch normalisation, term by term

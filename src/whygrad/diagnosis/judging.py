@@ -17,6 +17,7 @@ from whygrad.diagnosis.hints import preferred
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
+from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.scaling import Factor
@@ -75,7 +76,11 @@ def judge(
 
 def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
     """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
-    return regulariser(output, known) or composed(subject, output, known) or overwritten(subject, output, known)
+    for read in (composed, overwritten, cut):
+        found = read(subject, output, known)
+        if found is not None:
+            return found
+    return regulariser(output, known)
 
 
 def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
@@ -317,7 +322,8 @@ def _written(
     also = tuple(other for other in causes if other != label)
     fixes = [m.fix for m in best.mistakes if m.fix]
     if best.factor.cost:
-        fixes.append(correction(output, best.factor))
+        line = subject.lines.get(output, "") if not best.mistakes else ""
+        fixes.append(correction(output, best.factor) + (f", so that {line}" if line else ""))
     lessons = dict.fromkeys([m.why for m in best.mistakes if m.why] or [LESSONS.get(label, "")])
     misfit = any(s.value is not None and s.value.shape != right_of(s.probe, output).shape for s in known)
     return Finding(
@@ -354,7 +360,7 @@ def sentence(output: str, hypothesis: Hypothesis) -> str:
     if hypothesis.factor.cost:
         factor = hypothesis.factor
         does.append("has the wrong sign" if factor.sign_only else f"is {factor.name} times what it should be")
-    return f"your {output} {', and it '.join(does)}"
+    return f"your {output} {', and it '.join(does)}".replace(", and it is wrong: ", ", and, ")
 
 
 def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[str, Any]:
@@ -370,12 +376,12 @@ def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[s
 
 def with_shapes(fix: str, known: Sequence[Sample]) -> str:
     """Return a line of code with the shapes of the arrays behind it."""
-    if not fix:
-        return ""
     probe = known[0].probe
+    if not fix or probe.subject.name in ("network", "loss"):
+        return fix
     arrays: Mapping[str, Array] = {**probe.inputs, "dy": probe.dy}
-    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim)
-    return f"{fix}  # for {shapes}"
+    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim > 1)
+    return f"{fix}  # {shapes}"
 
 
 def _undecided(

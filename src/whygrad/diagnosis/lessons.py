@@ -57,6 +57,8 @@ LESSONS: dict[str, str] = {
     "x[c], not with the sum of the channels.",
     "reshape_axes_wrong": "The gradient of a reshape is the inverse reshape, of a transpose the inverse transpose. "
     "A reshape cannot undo a transpose.",
+    "im2col_column_order_mismatch": "A row of the kernel meets its column entry by entry: both are flattened in "
+    "one order of channels and taps. Where forward and backward agree on another, the network learns all the same.",
     "weight_gradient_transposed": "dw has the shape of w, with its axes in the same order. A square layer hides a "
     "transpose.",
     "pool_window_offset_missing": "argmax within a window counts from the window's corner. Its place in the image "
@@ -98,8 +100,6 @@ LESSONS: dict[str, str] = {
     "gradient through the layers.",
     "mask_shared_by_windows": "An entry may be the maximum of one window and not of its neighbour. Each window has "
     "a mask of its own.",
-    "im2col_column_order_mismatch": "A column of im2col and a row of the weights meet entry by entry: both must "
-    "run over channels and taps in one order.",
     "stride_remainder_dropped": "If (H + 2p − R) is no multiple of the stride, the last rows are seen by no "
     "window. dx has them, with zeros, and dw knows nothing of them.",
     "stride_not_dilated": "With stride t the windows lie t apart: put t−1 zeros between the entries of dy before "

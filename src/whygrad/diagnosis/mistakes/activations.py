@@ -104,6 +104,7 @@ def activation_mistakes(
         ("is f(1 + f): the sign is wrong", lambda x: f(x) * (1 + f(x))),
         ("is (1 − f)²: the square is in the wrong place", lambda x: (1 - f(x)) ** 2),
         ("is f²", lambda x: f(x) ** 2),
+        ("is 1 − f(x²): the square is in the wrong place", lambda x: 1 - f(x * x)),
         ("is 1 − x", lambda x: 1 - x),
         ("is f(1 − x): output and input are mixed", lambda x: f(x) * (1 - x)),
         ("is x(1 − f): output and input are mixed", lambda x: x * (1 - f(x))),

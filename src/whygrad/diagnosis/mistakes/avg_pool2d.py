@@ -101,8 +101,8 @@ MISTAKES = (
 )  # fmt: skip
 
 #: Factors that are another share of dy than 1/k².
-_SHARES = ("k²", "1/k²", "k", "1/k", "k²/2", "stride²", "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²",
-           "k²/stride", "stride/k²")  # fmt: skip
+_SHARES = ("k²", "1/k²", "k", "1/k", "k/2", "2/k", "k/4", "4/k", "k²/2", "2/k²", "k²/4", "4/k²", "stride²",
+           "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²", "k²/stride", "stride/k²")  # fmt: skip
 
 
 def contributions(p: Probe) -> list[Array]:

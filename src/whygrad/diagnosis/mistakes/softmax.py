@@ -83,6 +83,12 @@ def terms(p: Probe) -> list[Term]:
     ]
 
 
+def _plus_beside(p: Probe) -> Array:
+    """The Jacobian p_i(1 − p_i) on the diagonal and +p_i·p_j beside it."""
+    q = value(p, {})
+    return q * (p.dy * (1 - 2 * q) + (p.dy * q).sum(axis_of(p), keepdims=True))
+
+
 MISTAKES = (
     mistake("softmax_jacobian_collapsed", "dx", "whole", _collapsed, "is 0 everywhere: the Jacobian's entries, "
             "which add up to 0, are summed before dy multiplies them", LINE,
@@ -125,6 +131,8 @@ MISTAKES = (
     mistake("softmax_derivative_formula_wrong", "dx", "whole",
             lambda p: -value(p, {}) * ((p.dy * value(p, {})).sum(axis_of(p), keepdims=True) - p.dy * value(p, {})),
             "has only what stands off the Jacobian's diagonal", LINE),
+    mistake("softmax_derivative_formula_wrong", "dx", "whole", _plus_beside,
+            "has p_i·p_j with a plus off the diagonal", LINE, also="sign_error"),
     mistake("softmax_derivative_formula_wrong", "dx", "whole", lambda p: p.dy * (1 - value(p, {}) ** 2),
             "is dy·(1 − p²), as for tanh", LINE),
     mistake("activation_derivative_of_wrong_tensor", "dx", "whole", _derivative_at_logits,

@@ -12,7 +12,7 @@ from whygrad.diagnosis.probes import Probe
 from whygrad.ops.windows import Geometry, crop, fold, geometry, pad, windows
 from whygrad.typing import Array, IntArray
 
-ROT180 = "dx = full correlation of dy with w[:, :, ::-1, ::-1], its channel axes swapped"
+ROT180 = 'dx[n, c] += correlate2d(dy[n, f], w[f, c, ::-1, ::-1], mode="full")'
 DW = "dw[f, c, r, s] = (dy[:, f] * xp[:, c, r:r + t*I:t, s:s + t*J:t]).sum()"
 SCATTER = "dxp[n, :, i*t:i*t+R, j*t:j*t+S] += w[f] * dy[n, f, i, j]"
 CROP = "return dxp[:, :, p:p + H, p:p + W]"

@@ -19,6 +19,10 @@ def _transposed_planes(dy: Array) -> Array:
     return np.swapaxes(dy, 2, 3)
 
 
+JOINED = (
+    "The chain rule multiplies by each local derivative once, in the layer that it belongs to. If your layer is a "
+    "convolution and an activation in one, pass its forward as well: it is then judged by that one."
+)
 #: Derivatives of activations, of the layer's own output, that code of a joined layer has in its delta.
 SLOPES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("[y > 0]", "relu", lambda y: (y > 0) * 1.0),
@@ -31,8 +35,8 @@ SLOPES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
 MISTAKES = (
     *(mistake("extra_factor_in_delta", "dx dw db", "dy", lambda a, p, g=g: a * g(p.y),
               f"contains {what} besides, the derivative of a {name} that is not in this layer",
-              "use dy as it comes: an activation is a layer of its own",
-              also="relu_mask_wrong_tensor" if name == "relu" else "activation_derivative_of_wrong_tensor")
+              "use dy as it comes: an activation is a layer of its own", lesson=JOINED,
+              also="" if name == "relu" else "activation_derivative_of_wrong_tensor")
       for what, name, g in SLOPES),
     mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1),
             "takes the dy of filter 0 for every filter", "index dy by its own filter: dy[n, f]"),
