@@ -105,6 +105,47 @@ def _does(term: Term, factor: Factor | None) -> str:
     return f"has {term.name} with the wrong sign" if factor.sign_only else f"has {term.name} {factor.name} times"
 
 
+def uniform(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
+    """Return the finding if a convolution's dw holds one number in all taps, which no sum with shifts gives."""
+    values = [
+        s.value for s in known if s.value is not None and s.value.ndim == 4 and np.prod(s.value.shape[2:]) > 1
+    ]
+    if not subject.name.startswith("conv2d") or output != "dw" or len(values) < len(known):
+        return None
+    if not all(np.ptp(v, axis=(2, 3)).max() <= 1e-9 * np.abs(v).max() and v.any() for v in values):
+        return None
+    label = "convolution_replaced_by_elementwise_product"
+    return Finding(
+        output=output, verdict=Judgement.WRONG, cause=label, also=("output_used_instead_of_input",),
+        says="your dw is one number in all taps: products are summed without any shift", fix=subject.lines[output],
+        lesson=LESSONS[label],
+    )  # fmt: skip
+
+
+def turned(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
+    """Return the finding if some entries have the wrong sign and nothing else is wrong."""
+    told: list[str] = []
+    for sample in known:
+        truth = sample.probe.y if output == "y" else sample.probe.right.get(output)
+        if sample.value is None or truth is None or sample.value.shape != truth.shape:
+            return None
+        bound = max(sample.precision, 1e-9) * float(np.abs(truth).max(initial=0))
+        if (np.abs(np.abs(sample.value) - np.abs(truth)) > bound).any():
+            return None
+        wrong = np.argwhere(np.abs(sample.value - truth).squeeze() > bound)
+        told += [str([int(i) for i in index]) for index in wrong]
+    total = sum(s.value.size for s in known if s.value is not None)
+    if not 0 < len(told) < total or total < ENOUGH:
+        return None
+    listed = ", ".join(told[:6]) + (f" and {len(told) - 6} more" if len(told) > 6 else "")
+    return Finding(
+        output=output, verdict=Judgement.WRONG, cause="sign_error", says=f"your {output} has the wrong sign in "
+        f"{len(told)} of {total} entries, {listed}, and is right but for that", fix=subject.lines.get(output, ""),
+        evidence={"misfit": 0.0, "probes": len(known), "entries": total},
+        lesson="Each entry is a sum of products of its own. In these the sign was lost: add them up once more.",
+    )  # fmt: skip
+
+
 def overwritten(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
     """Return the finding if each entry is one of the contributions that it should be the sum of."""
     make = subject.contributions.get(output)

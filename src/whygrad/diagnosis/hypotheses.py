@@ -202,12 +202,18 @@ def _telling(found: Hypothesis, tried: int, order: Sequence[Sample], output: str
     values = [s.value for s in order if s.value is not None]
     precision = max(s.precision for s in order)
     told = information(values, [_right(s.probe, output) for s in order], precision)
-    entries = sum(int((v != 0).sum()) for v in values)
+    entries = sum(_distinct(v, precision) for v in values)
     if found.factor.cost and not found.factor.sign_only and entries < 2:
         return False
     choice = len(found.mistakes) * float(np.log(tried + 1)) + 1.5 * found.factor.cost
     unnamed = 0.0 if found.factor.named else float(np.log(1 / precision))
     return told > choice + unnamed + 1
+
+
+def _distinct(a: Array, precision: float) -> int:
+    """Return how many different numbers beside 0 an array holds; of a factor, equal ones tell no more than one."""
+    numbers = np.sort(a[a != 0], axis=None)
+    return int(numbers.size > 0) + int((np.diff(numbers) > precision * np.abs(numbers).max(initial=0)).sum())
 
 
 def _size(sample: Sample, output: str) -> float:

@@ -24,8 +24,8 @@ INSIDE: tuple[tuple[str, Function, Function], ...] = (
     ("leaky_relu", lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
     ("softplus", lambda z: np.logaddexp(0, z), sigma),
 )
-#: How many calls there have to be that show the activation.
-ENOUGH = 2
+#: How many values there have to be that show the activation.
+ENOUGH = 8
 
 
 def activation_inside(subject: Subject, outcomes: Sequence[Outcome]) -> Subject | None:
@@ -40,7 +40,11 @@ def activation_inside(subject: Subject, outcomes: Sequence[Outcome]) -> Subject 
         'linear with tanh'
     """
     values = [(o.probe, o.result.y) for o in outcomes if o.result.y is not None]
-    if "w" not in subject.inputs or len(values) < ENOUGH or all(_same(y, p.y) for p, y in values):
+    if (
+        "w" not in subject.inputs
+        or sum(y.size for _, y in values) < ENOUGH
+        or all(_same(y, p.y) for p, y in values)
+    ):
         return None
     for name, f, slope in INSIDE:
         if all(_same(y, f(p.y)) for p, y in values):

@@ -11,7 +11,7 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import Result
 from whygrad.diagnosis.catalogue import Mistake, Subject, predict
-from whygrad.diagnosis.composition import composed, overwritten
+from whygrad.diagnosis.composition import composed, overwritten, turned, uniform
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
@@ -76,7 +76,7 @@ def judge(
 
 def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
     """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
-    for read in (composed, overwritten, cut):
+    for read in (uniform, turned, composed, overwritten, cut):
         found = read(subject, output, known)
         if found is not None:
             return found
@@ -222,7 +222,8 @@ def places(samples: Sequence[Sample], output: str) -> str:
     bad = [s.probe for s in known if not right(s, output)]
     good = [s.probe for s in known if right(s, output)]
     if not good:
-        return f"wrong at all {len(bad)} sizes that were tried" if len(bad) > 1 else ""
+        noun = "points" if bad[0].subject.name in ("network", "loss") else "sizes"
+        return f"wrong at all {len(bad)} {noun} that were tried" if len(bad) > 1 else ""
     return _tagged(bad, good, "wrong", [p.name for p in bad])
 
 

@@ -508,4 +508,4 @@ def _one_fault(target: Subject, names: Sequence[str], outcomes: Sequence[Outcome
 
 def _share(joint: Finding, name: str) -> Finding:
     says = joint.says.replace(f"your {ALL} is wrong: ", "").replace(f"your {ALL}", f"your d{name}")
-    return replace(joint, output=name, says=says)
+    return replace(joint, output=name, says=says, fix=joint.fix.replace(ALL, f"d{name}"))

@@ -77,7 +77,10 @@ def details(finding: Finding) -> Iterator[tuple[str, str]]:
     for note in finding.notes:
         yield "", f"{note[0].upper()}{note[1:]}."
     if finding.fix:
-        yield "fix", finding.fix
+        line, _, shapes = finding.fix.partition("  # ")
+        yield "fix", line
+        if shapes:
+            yield "with", shapes
     if finding.lesson:
         yield "why", finding.lesson
     if finding.evidence and "misfit" in finding.evidence:

@@ -44,7 +44,7 @@ def _elementwise(p: Probe) -> Array:
 
 def _elementwise_output(p: Probe) -> Array:
     """Σ y·dy: one number for all taps of a filter, of the layer's own output."""
-    one = np.einsum("nfij,nfij->f", p.y, p.dy)
+    one = np.einsum("nfij,nfij->f", p.options.get("_y", p.y), p.dy)
     return np.broadcast_to(one[:, None, None, None], p["w"].shape).copy()
 
 
