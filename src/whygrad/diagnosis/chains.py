@@ -79,6 +79,21 @@ class Loss(NamedTuple):
     gradient: Callable[[Array, Array], Array]
 
 
+class Penalty(NamedTuple):
+    """What a regulariser adds up."""
+
+    value: Callable[[Array], float]
+    gradient: Callable[[Array], Array]
+    biases: bool  #: whether biases are in it
+
+
+PENALTIES = {
+    "squares": Penalty(lambda a: float((a * a).sum()), lambda a: 2 * a, False),
+    "magnitudes": Penalty(lambda a: float(np.abs(a).sum()), np.sign, False),
+    "squares of all": Penalty(lambda a: float((a * a).sum()), lambda a: 2 * a, True),
+}
+
+
 def _log(a: Array) -> Array:
     return np.log(np.maximum(a, 1e-300))
 
@@ -104,6 +119,7 @@ class Chain:
     per_sample: bool  #: whether the loss is divided by the number of samples
     factor: float
     regulariser: float  #: λ in λ·Σw²
+    penalty: str = "squares"  #: which sum λ multiplies, of ``PENALTIES``
     columns: bool = False  #: whether samples are columns
 
     def described(self) -> str:
@@ -143,11 +159,12 @@ class Chain:
             ):  # not at the first layer, where nothing is before
                 delta = delta + skipped
         self._mixed(probes, deltas, params, joints, found)
-        for stage in self.stages:
-            if self.regulariser and "w" in stage.params:
-                found[stage.params["w"]] = (
-                    found[stage.params["w"]] + 2 * self.regulariser * params[stage.params["w"]]
-                )
+        if self.regulariser:
+            penalty = PENALTIES[self.penalty]
+            weights = {stage.params["w"] for stage in self.stages if "w" in stage.params}
+            for name, value in found.items():
+                if penalty.biases or name in weights:
+                    found[name] = value + self.regulariser * penalty.gradient(params[name])
         return found
 
     def _through_the_end(

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import ImpossibleError
-from whygrad.diagnosis.chains import LAST, LOSSES, Chain, Stage, adding, forward, target_like
+from whygrad.diagnosis.chains import LAST, LOSSES, PENALTIES, Chain, Stage, adding, forward, target_like
 from whygrad.diagnosis.residuals import with_skips
 from whygrad.typing import Array
 
 #: What may stand between two layers.
 HIDDEN = ("relu", "sigmoid", "tanh", "identity", "leaky_relu", "softplus")
+#: What is tried after that: the same in all gaps.
+RARE = ("leaky_relu 0.1", "leaky_relu 0.2", "leaky_relu 0.05", "leaky_relu 0.3", "elu", "silu", "gelu", "gelu tanh")
 #: Of the parameters at which a loss is compared: how many.
 DRAWS = 5
 EXACT = 1e-7
@@ -41,11 +43,13 @@ def identified(
     values = np.array([loss(d) for d in draws])
     if not np.isfinite(values).all():
         return None
-    for images, goal, columns in _readings(x, t):
-        for stages in (*layouts(params, images), *_with_skips(params, images)):
-            found = _fitting_chain(stages, draws, values, images, goal, columns)
-            if found is not None:
-                return found
+    for kinds in (HIDDEN, RARE):
+        for images, goal, columns in _readings(x, t):
+            skips = _with_skips(params, images) if kinds is HIDDEN else ()
+            for stages in (*layouts(params, images), *skips):
+                found = _fitting_chain(stages, kinds, draws, values, images, goal, columns)
+                if found is not None:
+                    return found
     return None
 
 
@@ -159,11 +163,12 @@ def _after_convolution(
 
 
 def _fitting_chain(
-    stages: tuple[Any, ...], draws: Sequence[Mapping[str, Array]], values: Array, x: Array, t: Array, columns: bool
-) -> Chain | None:
+    stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], values: Array, x: Array,
+    t: Array, columns: bool,
+) -> Chain | None:  # fmt: skip
     """Return the chain with the activations and the loss that give the values."""
     try:
-        for grown, images in _grown(stages, draws, x):
+        for grown, images in _grown(stages, kinds, draws, x):
             flat = images[0].ndim == 2
             outs = images if flat else [o.reshape(len(o), -1) for o in images]
             body = grown if flat or grown[-1].kind == "flatten" else (*grown, Stage("flatten"))
@@ -177,14 +182,17 @@ def _fitting_chain(
 
 
 def _grown(
-    stages: tuple[Any, ...], draws: Sequence[Mapping[str, Array]], x: Array
+    stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], x: Array
 ) -> Iterator[tuple[tuple[Stage, ...], list[Array]]]:
     """Yield the layout with every choice of activations in its gaps, and what comes out at each draw.
 
-    What lies before a gap is computed once for all that may stand in it. With more than two gaps all activations
-    are the same.
+    What lies before a gap is computed once for all that may stand in it. With more than two gaps, and of what is
+    rare, all activations are the same.
     """
-    alike = sum(stage is None for stage in stages[:-1]) > 2
+    gaps = sum(stage is None for stage in stages[:-1])
+    if kinds is RARE and not gaps:
+        return
+    alike = gaps > 2 or kinds is RARE
 
     def on(k: int, body: tuple[Stage, ...], outs: list[Array], entered: list[dict[str, Array]], kind: str) -> Any:
         if k == len(stages):
@@ -202,7 +210,7 @@ def _grown(
         elif k == len(stages) - 1:
             yield from on(k + 1, body, outs, entered, kind)
         else:
-            for chosen in (kind,) if alike and kind else HIDDEN:
+            for chosen in (kind,) if alike and kind else kinds:
                 filled = _activation(chosen)
                 if filled is None:
                     yield from on(k + 1, body, outs, entered, chosen)
@@ -216,7 +224,9 @@ def _grown(
 def _activation(kind: str) -> Stage | None:
     if kind == "identity":
         return None
-    return Stage(kind, {}, {"alpha": 0.01} if kind == "leaky_relu" else {})
+    name, _, option = kind.partition(" ")
+    options: dict[str, Any] = {"alpha": float(option or 0.01)} if name == "leaky_relu" else {}
+    return Stage(name, {}, {"approximate": option} if name == "gelu" and option else options)
 
 
 def _end(
@@ -231,21 +241,28 @@ def _end(
         goal = target_like(t, ends[0])
     except ImpossibleError:
         return None
-    weights = [s.params["w"] for s in body if "w" in s.params]
-    squares = np.array([sum(float((d[w] ** 2).sum()) for w in weights) for d in draws])
     for loss in LOSSES:
         with np.errstate(all="ignore"):
             base = np.array([loss.value(o, goal) for o in ends])
         if not np.isfinite(base).all() or np.abs(base).max() == 0:
             continue
-        for columns_ in (np.stack([base], 1), np.stack([base, squares], 1)):
-            c, *_ = np.linalg.lstsq(columns_, values, rcond=None)
-            if np.abs(columns_ @ c - values).max() <= EXACT * np.abs(values).max() and c[0] > 0:
+        for penalty, sums in {"": None, **_penalties(body, draws)}.items():
+            terms = np.stack([base] if sums is None else [base, sums], 1)
+            c, *_ = np.linalg.lstsq(terms, values, rcond=None)
+            if np.abs(terms @ c - values).max() <= EXACT * np.abs(values).max() and c[0] > 0:
                 per = _per_sample(float(c[0]), n, goal)
-                return Chain(
-                    stages, loss, per, float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0, columns
-                )
+                factor, strength = float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0
+                return Chain(stages, loss, per, factor, strength, penalty or "squares", columns)
     return None
+
+
+def _penalties(body: Sequence[Stage], draws: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return for each regulariser what it adds up at each draw."""
+    weights = {s.params["w"] for s in body if "w" in s.params}
+    return {
+        name: np.array([sum(p.value(a) for n, a in draw.items() if p.biases or n in weights) for draw in draws])
+        for name, p in PENALTIES.items()
+    }
 
 
 def _per_sample(factor: float, n: int, goal: Array) -> bool:
