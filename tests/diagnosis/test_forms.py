@@ -69,6 +69,81 @@ def test_results_reshaped_to_another_order(forward):
     assert found.cause == "reshape_axes_wrong"
 
 
+def right_of(dy, x, w, b, stride, pad):
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    dxp, dw = np.zeros_like(xp), np.zeros_like(w)
+    for r in range(w.shape[2]):
+        for s in range(w.shape[3]):
+            at = np.s_[:, :, r : r + stride * dy.shape[2] : stride, s : s + stride * dy.shape[3] : stride]
+            dw[:, :, r, s] = np.einsum("nfij,ncij->fc", dy, xp[at])
+            dxp[at] += np.einsum("nfij,fc->ncij", dy, w[:, :, r, s])
+    return dxp[:, :, pad : pad + x.shape[2], pad : pad + x.shape[3]], dw, dy.sum((0, 2, 3))
+
+
+def kernel_kept_channels_last(dy, x, w, b, stride, pad):
+    f, channels, r, s = w.shape
+    other = w.reshape(r, s, channels, f).transpose(3, 2, 0, 1)
+    return right_of(dy, x, other, b, stride, pad)[0], *right_of(dy, x, w, b, stride, pad)[1:]
+
+
+def taps_stepped_by_the_stride(dy, x, w, b, stride, pad):
+    dx, _, db = right_of(dy, x, w, b, stride, pad)
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    dw = np.zeros_like(w)
+    for r in range(w.shape[2]):
+        for s in range(w.shape[3]):
+            part = xp[:, :, r * stride :, s * stride :][:, :, : dy.shape[2], : dy.shape[3]]
+            dw[:, :, r, s] = np.tensordot(dy, part, axes=((0, 2, 3), (0, 2, 3)))
+    return dx, dw, db
+
+
+def overlaps_averaged(dy, x, w, b, stride, pad):
+    dx, dw, db = right_of(dy, x, w, b, stride, pad)
+    count = right_of(np.ones_like(dy[:1, :1]), x[:1, :1], np.ones_like(w[:1, :1]), b[:1], stride, pad)[0]
+    return dx / np.maximum(count, 1), dw, db
+
+
+def windows_within_the_image_alone(dy, x, w, b, stride, pad):
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for i in range(dy.shape[2]):
+        for j in range(dy.shape[3]):
+            top, left = i * stride - pad, j * stride - pad
+            if min(top, left) < 0 or top + w.shape[2] > x.shape[2] or left + w.shape[3] > x.shape[3]:
+                continue
+            at = np.s_[:, :, top : top + w.shape[2], left : left + w.shape[3]]
+            dx[at] += np.tensordot(dy[:, :, i, j], w, 1)
+            dw += np.tensordot(dy[:, :, i, j], x[at], (0, 0))
+    return dx, dw, dy.sum((0, 2, 3))
+
+
+def one_image_for_the_batch(dy, x, w, b, stride, pad):
+    dx, dw, db = right_of(dy, x, w, b, stride, pad)
+    return sum(dx), dw, db
+
+
+def arguments_exchanged(dy, x, w, b, stride, pad):
+    dx, dw, db = right_of(dy, x, w, b, stride, pad)
+    return np.rot90(dx, 2, (2, 3)), dw, db
+
+
+@pytest.mark.parametrize(
+    ("backward", "output", "cause"),
+    [
+        (kernel_kept_channels_last, "dx", "reshape_axes_wrong"),
+        (taps_stepped_by_the_stride, "dw", "stride_ignored_in_backward"),
+        (overlaps_averaged, "dx", "overlap_averaged"),
+        (windows_within_the_image_alone, "dx", "border_missing"),
+        (windows_within_the_image_alone, "dw", "border_missing"),
+        (one_image_for_the_batch, "dx", "axis_wrong"),
+        (arguments_exchanged, "dx", "kernel_not_rotated"),
+    ],
+)
+def test_windows_and_orders_of_a_convolution(backward, output, cause):
+    found = diagnose(backward, "conv2d")
+    assert found[output].cause == cause, str(found)
+    assert found["db"].fine
+
+
 # Pooling
 
 
@@ -126,6 +201,24 @@ def test_images_smaller_than_the_shifts_that_are_tried(shape):
     assert not found["dx"].fine
 
 
+def average(dy, x, k, stride):
+    dx = np.zeros_like(x)
+    for n, c, i, j in np.ndindex(dy.shape):
+        dx[n, c, i * stride : i * stride + k, j * stride : j * stride + k] += dy[n, c, i, j] / k**2
+    return dx
+
+
+def share_by_the_size_of_the_output(dy, x, k, stride):
+    return average(dy, x, k, stride) * k**2 / dy[0, 0].size
+
+
+def test_another_share_of_average_pooling():
+    found = diagnose(share_by_the_size_of_the_output, "avg_pool2d")
+    assert found.cause == "avgpool_share_wrong"
+    twice = diagnose(lambda dy, x, k, stride: 2 * average(dy, x, k, stride), "avg_pool2d")
+    assert twice.cause == "gradient_counted_twice"
+
+
 # Batch normalisation, term by term
 
 
@@ -163,6 +256,27 @@ def test_terms_of_batch_normalisation(wrong, output, cause):
     found = diagnose(normalised(**wrong), "batch_norm2d")
     assert named(next(f for f in found if f.output == output), cause), str(found)
     assert all(f.fine for f in found if f.output != output)
+
+
+def test_statistics_of_each_position_alone():
+    def backward(dout, x, gamma, beta, eps=1e-5):
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        axes = (0, *range(2, x.ndim))
+        spread = np.sqrt(x.var(0) + eps)
+        hat = (x - x.mean(0)) / spread
+        d = dout * gamma.reshape(shape)
+        return (d - d.mean(0) - hat * (d * hat).mean(0)) / spread, (dout * hat).sum(axes), dout.sum(axes)
+
+    found = diagnose(backward, "batch_norm2d", layout="NCHW")
+    assert found["dx"].cause == found["dgamma"].cause == "bn_count_wrong"
+    assert found["dbeta"].fine
+    assert diagnose(backward, "batch_norm2d", layout="NC").healthy
+
+
+def test_an_input_gradient_that_comes_out_transposed():
+    found = diagnose(lambda dy, x, w, b: (w @ dy.T, x.T @ dy, dy.sum(0)), "linear", weights="IO")
+    assert found.cause == "axis_wrong"
+    assert "transposed" in found["dx"].says
 
 
 def test_the_steps_of_batch_normalisation_are_right():

@@ -78,6 +78,8 @@ LESSONS: dict[str, str] = {
     "stale_cache": "The backward pass belongs to one forward pass. It must read what that one saved.",
     "overlap_overwritten": "Where windows overlap an input receives several contributions, and they add up: += and "
     "not =.",
+    "overlap_averaged": "What overlaps adds up. An input of three windows has three paths to the loss, and their "
+    "gradients are summed, not averaged.",
     "gradients_not_zeroed": "Gradients are added up within one backward pass and start from zero in the next.",
     "gradient_buffer_not_zeroed": "A buffer that is used again still holds what was in it. It has to be zeroed "
     "first.",

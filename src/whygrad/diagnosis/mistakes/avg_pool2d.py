@@ -9,7 +9,7 @@ import numpy as np
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes import pooling
-from whygrad.diagnosis.mistakes.pooling import padded, places, where_of, write
+from whygrad.diagnosis.mistakes.pooling import covered, padded, places, where_of, write
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
 
@@ -97,12 +97,18 @@ MISTAKES = (
             "window.mean()"),
     mistake("forward_stride_index_wrong", "y", "place", "stride ignored",
             "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
+    mistake("overlap_averaged", "dx", "out", lambda a, p: a / np.maximum(covered(p), 1),
+            "is divided by the number of windows that each entry is in", LINE, also="batch_scale_wrong"),
     *c.common("dx"),
 )  # fmt: skip
 
-#: Factors that are another share of dy than 1/k².
-_SHARES = ("k²", "1/k²", "k", "1/k", "k/2", "2/k", "k/4", "4/k", "k²/2", "2/k²", "k²/4", "4/k²", "stride²",
-           "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²", "k²/stride", "stride/k²")  # fmt: skip
+#: A factor is another share of dy than 1/k², unless it is of the batch or has a name of its own.
+_SHARES = {
+    "N": "batch_scale_wrong",
+    "1/N": "batch_scale_wrong",
+    "2": "gradient_counted_twice",
+    "*": "avgpool_share_wrong",
+}
 
 
 def contributions(p: Probe) -> list[Array]:
@@ -114,5 +120,5 @@ def contributions(p: Probe) -> list[Array]:
 SUBJECT = Subject(
     "avg_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=False), MISTAKES, pooling.sizes,
     {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, contributions={"dx": contributions},
-    factor_labels=dict.fromkeys(_SHARES, "avgpool_share_wrong"),
+    factor_labels=_SHARES,
 )  # fmt: skip

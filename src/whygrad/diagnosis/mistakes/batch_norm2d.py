@@ -131,6 +131,19 @@ def _axis_one(p: Probe) -> Array:
     return (d - d.mean(axes, keepdims=True) - normal * (d * normal).mean(axes, keepdims=True)) / spread
 
 
+def _own_position(p: Probe) -> tuple[Array, Array]:
+    """x̂ and σ over the batch alone, for each position of its own."""
+    x = p["x"]
+    spread = np.sqrt(x.var(0, keepdims=True) + p.options["eps"])
+    return (x - x.mean(0, keepdims=True)) / spread, spread
+
+
+def _dx_own_position(p: Probe) -> Array:
+    normal, spread = _own_position(p)
+    d = p.dy * per_channel(p["gamma"], p["x"])
+    return (d - d.mean(0, keepdims=True) - normal * (d * normal).mean(0, keepdims=True)) / spread
+
+
 def _per_position(p: Probe) -> Array:
     """Means over the batch alone, position by position, with σ of the channel."""
     normal, spread, _ = parts(p, {})
@@ -193,6 +206,12 @@ MISTAKES = (
             DX),
     mistake("bn_count_wrong", "dx", "whole", _per_position, "takes means over the batch alone, for each position",
             DX, also="axis_wrong"),
+    mistake("bn_count_wrong", "dx", "whole", _dx_own_position,
+            "has statistics over the batch alone, for each position its own: x.mean(0) of images", DX,
+            also="axis_wrong bn_sum_axes_wrong"),
+    mistake("bn_count_wrong", "dgamma", "whole", lambda p: (p.dy * _own_position(p)[0]).sum(axes_of(p["x"])),
+            "has x̂ with statistics over the batch alone, for each position its own: x.mean(0) of images", DG,
+            also="axis_wrong bn_sum_axes_wrong"),
     mistake("bn_gamma_missing", "dx", "out", lambda a, p: a * per_channel(p["gamma"], p["x"]),
             "has the factor γ twice", DX, also="extra_factor_in_delta", rank=1),
     mistake("bn_gamma_missing", "dx", "gamma factor", "left out", "lacks the factor γ", DX),

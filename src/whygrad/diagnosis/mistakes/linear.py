@@ -59,6 +59,8 @@ MISTAKES = (
     mistake("weights_not_transposed", "dx", "w", lambda w, _: w.T.reshape(w.shape),
             "multiplies by w reshaped, not transposed", DX, also="reshape_axes_wrong"),
     mistake("weight_gradient_transposed", "dw", "out", c.transposed(0, 1), "comes out transposed", DW),
+    mistake("axis_wrong", "dx", "out", c.transposed(0, 1), "comes out transposed: (inputs, samples)", DX,
+            also="weights_not_transposed weight_gradient_transposed"),
     mistake("weight_gradient_transposed", "dw", "out", lambda a, _: a.T.reshape(a.shape),
             "is reshaped where it has to be transposed", DW, also="reshape_axes_wrong"),
     mistake("elementwise_in_place_of_matrix_product", "dw", "whole", _elementwise_dw, "is x·dy, entry by entry",

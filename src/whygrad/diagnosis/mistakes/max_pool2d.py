@@ -10,7 +10,7 @@ import numpy as np
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes import pooling
-from whygrad.diagnosis.mistakes.pooling import padded, places, where_of, write
+from whygrad.diagnosis.mistakes.pooling import covered, padded, places, where_of, write
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array, IntArray
 
@@ -244,6 +244,8 @@ MISTAKES = (
             "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
     mistake("forward_formula_wrong", "y", "whole", lambda p: np.maximum(value(p, {}), 0),
             "is never below 0: the maximum starts from 0, not from −∞", "window.max()"),
+    mistake("overlap_averaged", "dx", "out", lambda a, p: a / np.maximum(covered(p), 1),
+            "is divided by the number of windows that each entry is in", LINE, also="batch_scale_wrong"),
     *c.common("dx", zero={"dx": "dx_not_propagated"}),
 )  # fmt: skip
 

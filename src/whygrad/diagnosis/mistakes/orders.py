@@ -59,6 +59,10 @@ def spelled(order: str) -> str:
     return f"({', '.join(order.upper())})"
 
 
+#: Orders in which other libraries keep weights.
+STORED = (("fcrs", "rscf"), ("rscf", "fcrs"))
+
+
 def columns() -> tuple[Mistake, ...]:
     """Return im2col matrices whose columns run over channels and taps in another order than the weights do."""
     found = []
@@ -70,6 +74,16 @@ def columns() -> tuple[Mistake, ...]:
                              reread("fcrs", f"f{weights}", f"f{column}"), does, fix, also=also))  # fmt: skip
         found.append(mistake("im2col_column_order_mismatch", "dw", "out",
                              reread("fcrs", f"f{column}", f"f{weights}"), does, fix, also=also))  # fmt: skip
+    for written, read in STORED:
+        does = f"reshapes weights from {spelled(written)} to {spelled(read)}, where they have to be transposed"
+        fix = "w.transpose(2, 3, 1, 0)"
+        also = "im2col_column_order_mismatch channel_axes_not_swapped"
+        found.append(
+            mistake("reshape_axes_wrong", "dx y", "w", reread("fcrs", written, read), does, fix, also=also)
+        )
+        found.append(
+            mistake("reshape_axes_wrong", "dw", "out", reread("fcrs", read, written), does, fix, also=also)
+        )
     return tuple(found)
 
 

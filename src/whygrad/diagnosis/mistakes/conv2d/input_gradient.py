@@ -58,6 +58,12 @@ def _resized(p: Probe, w: Array) -> Array:
     return big
 
 
+def _covered(p: Probe) -> Array:
+    """The number of windows that each pixel is in, (H, W)."""
+    where = where_of(p)
+    return on_grid(spread(np.ones((1, 1, *where.output, *where.kernel)), where, {}), where, None)[0, 0]
+
+
 def _interior(p: Probe, *, rotated: bool) -> Array:
     """The full correlation, at pixels that have a whole window around them only."""
     r, s = p["w"].shape[2:]
@@ -134,6 +140,9 @@ MISTAKES = (
     mistake("kernel_not_rotated", "dx", "w", c.flipped(2, 3), "is the full correlation with the kernel as it is",
             ROT180,
             also="kernel_rotated_in_scatter_form"),
+    mistake("kernel_not_rotated", "dx", "out", c.flipped(2, 3),
+            "comes out rotated by 180 degrees: dy and the kernel are exchanged in the correlation", ROT180,
+            also="kernel_gradient_flipped"),
     mistake("kernel_rotated_over_wrong_axes", "dx", "w", c.flipped(2),
             "has the kernel reversed along columns alone",
             ROT180, also="kernel_not_rotated"),
@@ -235,6 +244,8 @@ MISTAKES = (
       for order in ("pn", "np", "n")),
     mistake("overlap_overwritten", "dx", "overlap", "last window",
             "keeps only the last window's contribution where windows overlap", SCATTER),
+    mistake("overlap_averaged", "dx", "out", lambda a, p: a / np.maximum(_covered(p), 1),
+            "is divided by the number of windows that each pixel is in", SCATTER, also="batch_scale_wrong"),
     mistake("overlap_overwritten", "dx", "overlap", "last tap",
             "keeps only the last tap's contribution where windows overlap", SCATTER),
     mistake("overlap_overwritten", "dx", "filters", "last", "comes from the last filter alone", SCATTER, rank=3),

@@ -10,7 +10,8 @@ from whygrad.diagnosis.catalogue import fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes import orders
 from whygrad.diagnosis.mistakes.activations import sigma
-from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER
+from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER, where_of
+from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
 
 
@@ -23,6 +24,20 @@ JOINED = (
     "The chain rule multiplies by each local derivative once, in the layer that it belongs to. If your layer is a "
     "convolution and an activation in one, pass its forward as well: it is then judged by that one."
 )
+
+
+def _inside(dy: Array, p: Probe) -> Array:
+    """Dy of the windows that lie within the image, without its padding."""
+    where = where_of(p)
+    kept = [
+        (np.arange(n) * t >= before) & (np.arange(n) * t + k <= before + size)
+        for n, t, k, before, size in zip(
+            where.output, where.stride, where.kernel, where.padding[::2], where.size, strict=True
+        )
+    ]
+    return dy * (kept[0][:, None] & kept[1])
+
+
 #: Derivatives of activations, of the layer's own output, that code of a joined layer has in its delta.
 SLOPES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("[y > 0]", "relu", lambda y: (y > 0) * 1.0),
@@ -67,6 +82,11 @@ MISTAKES = (
             also="height_width_mixed_up"),
     mistake("stride_ignored_in_backward", "dx dw", "place", "tap times stride",
             "multiplies the taps by the stride as well", SCATTER),
+    mistake("stride_ignored_in_backward", "dx dw y", "place", "stride at the tap",
+            "multiplies the tap by the stride, not the output's place: it uses (i + r·stride, j + s·stride)",
+            SCATTER, also="forward_stride_index_wrong wrong_loop_variable_as_index"),
+    mistake("border_missing", "dx dw", "dy", _inside,
+            "leaves out the windows that stick out into the padding", SCATTER, also="padding_not_cropped"),
     mistake("forward_backward_padding_disagree", "dw y", "pad", "after",
             "pads the image at the bottom and right only", "np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))"),
     mistake("forward_backward_padding_disagree", "dw y", "pad", "before", "pads the image at the top and left only",

@@ -22,13 +22,11 @@ def _correlation_with_all(p: Probe, dy: Array) -> Array:
 
 def _too_big(p: Probe, *, spread_out: bool) -> Array:
     where = where_of(p)
-    fitting(max(where.stride) > 1)
     return _correlation_with_all(p, dilated(p.dy, where) if spread_out else p.dy)
 
 
 def _unpadded(p: Probe) -> Array:
     """The weight gradient from the image without its padding: of another shape, unless dy is cut to fit."""
-    fitting(any(where_of(p).padding))
     dy, x = dilated(p.dy, where_of(p)), p["x"]
     fitting(dy.shape[2] <= x.shape[2] and dy.shape[3] <= x.shape[3])
     view = np.lib.stride_tricks.sliding_window_view(x, dy.shape[2:], (2, 3))
