@@ -20,8 +20,7 @@ from whygrad.typing import Array
 
 #: How exactly float64 results have to agree, relative to the largest entry; float32 results, their own rounding.
 EXACT, SINGLE = 1e-7, 2e-4
-#: Seconds of this thread's own time that the search for two mistakes may take for one output: a busy machine finds
-#: no less.
+#: Seconds of the processor that the search for two mistakes may take for one output.
 PATIENCE = 1.2
 
 

@@ -25,7 +25,7 @@ from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
-#: Entries that have to be wrong where not all sizes are judged, and seconds that this may take for one output.
+#: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
 ENOUGH, PATIENCE = 12, 1.5
 #: What a lone factor is called, unless the operation knows better.
 FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
