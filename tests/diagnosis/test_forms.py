@@ -121,6 +121,29 @@ def one_image_for_the_batch(dy, x, w, b, stride, pad):
     return sum(dx), dw, db
 
 
+def cut_by_one(dy, x, w, b, stride, pad):
+    """Right for a padding of 1."""
+    xp = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    dxp, dw, db = right_of(dy, xp, w, b, stride, 0)
+    return dxp[:, :, 1:-1, 1:-1], dw, db
+
+
+def gradient_by_the_forward_function(dy, x, w, b, stride, pad):
+    dx, dw, db = right_of(dy, x, w, b, stride, pad)
+    return dx + b.sum(), dw + b.reshape(-1, 1, 1, 1), db
+
+
+def taps_counted_by_columns(dy, x, w, b, stride, pad):
+    f, channels, r, s = w.shape
+    other = w.reshape(f, channels, s, r).transpose(0, 1, 3, 2)
+    return right_of(dy, x, other, b, stride, pad)[0], *right_of(dy, x, w, b, stride, pad)[1:]
+
+
+def sent_back_through_newer_weights(dy, x, w, b, stride, pad):
+    _, dw, db = right_of(dy, x, w, b, stride, pad)
+    return right_of(dy, x, w - 0.02 * dw, b, stride, pad)[0], dw, db
+
+
 def arguments_exchanged(dy, x, w, b, stride, pad):
     dx, dw, db = right_of(dy, x, w, b, stride, pad)
     return np.rot90(dx, 2, (2, 3)), dw, db
@@ -136,12 +159,93 @@ def arguments_exchanged(dy, x, w, b, stride, pad):
         (windows_within_the_image_alone, "dw", "border_missing"),
         (one_image_for_the_batch, "dx", "axis_wrong"),
         (arguments_exchanged, "dx", "kernel_not_rotated"),
+        (cut_by_one, "dx", "padding_not_cropped"),
+        (gradient_by_the_forward_function, "dx", "bias_added_to_gradient"),
+        (gradient_by_the_forward_function, "dw", "bias_added_to_gradient"),
+        (taps_counted_by_columns, "dx", "height_width_mixed_up"),
+        (sent_back_through_newer_weights, "dx", "weights_updated_before_dx"),
     ],
 )
 def test_windows_and_orders_of_a_convolution(backward, output, cause):
     found = diagnose(backward, "conv2d")
     assert found[output].cause == cause, str(found)
     assert found["db"].fine
+
+
+def rows_counted_in_pixels(x, w, b, stride, pad):
+    cols = unfolded(x, *w.shape[2:], stride, pad)
+    n, rows, columns = cols.shape[:3]
+    sparse = np.zeros((n, rows * columns, w[0].size))
+    for i in range(rows):
+        for j in range(columns):
+            at = i * stride * columns + j * stride
+            if at < rows * columns:
+                sparse[:, at] = cols[:, i, j].reshape(n, -1)
+    y = sparse @ w.transpose(0, 2, 3, 1).reshape(len(w), -1).T + b
+    return y.transpose(0, 2, 1).reshape(n, len(w), rows, columns)
+
+
+def test_columns_counted_in_pixels():
+    found = diagnose(None, "conv2d", rows_counted_in_pixels)
+    assert found.cause == "forward_stride_index_wrong"
+    assert "stride > 1" in found["y"].where
+
+
+# Weights that are updated too early
+
+
+@pytest.mark.parametrize(("over", "said"), [(lambda x: 1, "w − 0.05·dw"), (len, "w − 0.05/N·dw")])
+def test_dense_weights_that_are_updated_first(over, said):
+    def backward(dy, x, w, b):
+        dw = x.T @ dy
+        newer = w - 0.05 / over(x) * dw
+        return dy @ newer.T, dw, dy.sum(0)
+
+    found = diagnose(backward, "linear", weights="IO")
+    assert found.cause == "weights_updated_before_dx"
+    assert said in found["dx"].says
+
+
+def deep(updated):
+    """Three layers; those in ``updated`` are stepped before the delta goes back through them."""
+    rng = np.random.default_rng(12)
+    sizes = (4, 6, 5, 3)
+    params = {f"w{k}": 0.5 * rng.normal(size=sizes[k : k + 2]) for k in range(3)}
+    params |= {f"b{k}": 0.1 * rng.normal(size=sizes[k + 1]) for k in range(3)}
+    x, t = rng.normal(size=(8, 4)), np.eye(3)[rng.integers(0, 3, 8)]
+
+    def ahead(p, x):
+        h = [x]
+        for k in range(2):
+            h.append(np.tanh(h[-1] @ p[f"w{k}"] + p[f"b{k}"]))
+        return h, softmax(h[-1] @ p["w2"] + p["b2"])
+
+    def gradients(p, x, t):
+        h, y = ahead(p, x)
+        d, found = (y - t) / len(x), {}
+        for k in (2, 1, 0):
+            found |= {f"w{k}": h[k].T @ d, f"b{k}": d.sum(0)}
+            w = p[f"w{k}"] - (0.4 * found[f"w{k}"] if k in updated else 0)
+            d = d @ w.T * (1 - h[k] ** 2)
+        return found
+
+    return diagnose_network(lambda p, x, t: -(t * np.log(ahead(p, x)[1])).sum() / len(x), gradients, params, (x, t))
+
+
+@pytest.mark.parametrize(
+    ("updated", "wrong", "said"),
+    [((2,), ["w0", "b0", "w1", "b1"], "w2 less 0.4"), ((1,), ["w0", "b0"], "w1 less 0.4"),
+     ((1, 2), ["w0", "b0", "w1", "b1"], "every layer less 0.4")],
+)  # fmt: skip
+def test_a_network_that_is_updated_on_the_way_back(updated, wrong, said):
+    found = deep(updated)
+    assert {f.output for f in found if f.cause == "weights_updated_before_dx"} == set(wrong), str(found)
+    assert all(f.fine for f in found if f.output not in wrong)
+    assert said in found["w0"].says
+
+
+def test_a_network_that_is_updated_at_the_end():
+    assert deep(()).healthy
 
 
 # Pooling
@@ -212,6 +316,12 @@ def share_by_the_size_of_the_output(dy, x, k, stride):
     return average(dy, x, k, stride) * k**2 / dy[0, 0].size
 
 
+def test_a_share_by_the_stride():
+    found = diagnose(lambda dy, x, k, stride: average(dy, x, k, stride) * k**2 / stride**2, "avg_pool2d")
+    assert found.cause == "avgpool_share_wrong"
+    assert "stride squared" in found["dx"].says
+
+
 def test_another_share_of_average_pooling():
     found = diagnose(share_by_the_size_of_the_output, "avg_pool2d")
     assert found.cause == "avgpool_share_wrong"
@@ -273,6 +383,18 @@ def test_statistics_of_each_position_alone():
     assert diagnose(backward, "batch_norm2d", layout="NC").healthy
 
 
+def test_gamma_in_a_matrix_product():
+    def backward(dout, x, gamma, beta, eps=1e-5):
+        spread = np.sqrt(x.var(0) + eps)
+        hat = (x - x.mean(0)) / spread
+        d = np.dot(dout, gamma[:, None])
+        return (d - d.mean(0) - hat * (d * hat).mean(0)) / spread, (dout * hat).sum(0), dout.sum(0)
+
+    found = diagnose(backward, "batch_norm2d", layout="NC")
+    assert found["dx"].cause == "bn_gamma_missing"
+    assert "matrix product" in found["dx"].says
+
+
 def test_an_input_gradient_that_comes_out_transposed():
     found = diagnose(lambda dy, x, w, b: (w @ dy.T, x.T @ dy, dy.sum(0)), "linear", weights="IO")
     assert found.cause == "axis_wrong"
@@ -316,6 +438,14 @@ def test_what_mixes_entries_or_bends_dy_is_no_formula_of_x():
 
 
 # Losses
+
+
+def test_the_sum_of_squares_of_a_softmax():
+    def backward(dy, z):
+        p = softmax(z)
+        return dy * (p - (p * p).sum(1, keepdims=True))
+
+    assert diagnose(backward, "softmax").cause == "softmax_derivative_formula_wrong"
 
 
 def softmax(z):

@@ -14,19 +14,30 @@ from whygrad.diagnosis.catalogue import Mistake, Subject, predict
 from whygrad.diagnosis.composition import composed, overwritten, turned, uniform
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
-from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
+from whygrad.diagnosis.hypotheses import (
+    EXACT,
+    SINGLE,
+    Hypothesis,
+    Sample,
+    Search,
+    patience_of,
+    same,
+    search,
+    shared,
+)
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
 from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.scaling import Factor
+from whygrad.diagnosis.updating import updated
 from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
 #: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
-ENOUGH, PATIENCE = 12, 1.5
+ENOUGH, PATIENCE = 12, 1.0
 #: What a lone factor is called, unless the operation knows better.
 FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
 
@@ -76,11 +87,21 @@ def judge(
 
 def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
     """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
-    for read in (uniform, turned, composed, overwritten, cut):
+    for read in (uniform, turned, composed, overwritten, cut, updated):
         found = read(subject, output, known)
         if found is not None:
             return found
     return regulariser(output, known)
+
+
+def judged(
+    subject: Subject, outputs: Sequence[str], outcomes: Sequence[Outcome], source: str = ""
+) -> list[Finding]:
+    """Return the findings about several outputs, which share the patience of two."""
+    samples = {output: [sample_of(o, output) for o in outcomes] for output in outputs}
+    wrong = sum(any(s.value is not None and not right(s, n) for s in known) for n, known in samples.items())
+    with shared(wrong):
+        return [judge(subject, output, outcomes, source) for output in outputs]
 
 
 def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
@@ -108,7 +129,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample], first: Sea
             named = [h for h in found.accepted if h.factor.named and h.mistakes]
             if named:
                 return found._replace(accepted=named), domain
-            if time.thread_time() - began > PATIENCE:
+            if time.thread_time() - began > patience_of(PATIENCE):
                 return first, whole
     return first, whole
 

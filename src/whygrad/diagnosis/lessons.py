@@ -112,6 +112,8 @@ LESSONS: dict[str, str] = {
     "bias_gradient_wrong_axes": "b[f] was added at every sample and position of channel f, so db[f] is the sum of "
     "dy over all the other axes.",
     "bias_gradient_wrong_tensor": "∂y/∂b = 1, so db is the sum of this layer's dy and of nothing else.",
+    "bias_added_to_gradient": "y = Σ w·x + b: the bias is a summand, so it is in no derivative. A forward function "
+    "that is used again for a gradient must not add it.",
     "missing_bias_gradient": "∂y/∂b = 1, so db = Σ dy over samples and positions. Zero leaves the bias where it "
     "started.",
     "bias_added_per_element": "y = Σ w·x + b: the bias is added once for an output, not once for a tap.",

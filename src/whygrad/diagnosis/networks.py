@@ -18,13 +18,14 @@ from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import EXACT, Sample, search
 from whygrad.diagnosis.identifying import as_given, identified
-from whygrad.diagnosis.judging import Outcome, judge, right, sample_of
+from whygrad.diagnosis.judging import Outcome, judge, judged, right, sample_of
 from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
+from whygrad.diagnosis.updating import updated_layers
 from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
 
@@ -179,7 +180,11 @@ def _diagnosed(case: _Case, rng: np.random.Generator, source: str) -> Diagnosis:
         target = network_subject(case, None)
         probes = _points(case, target, rng)
     outcomes = [Outcome(p, case.gradients(p.inputs, p.options["inputs"])) for p in probes]
-    findings = _findings(target, case, outcomes, source, known=chain is not None)
+    late = updated_layers(chain, target, outcomes) if chain is not None else {}
+    if late:
+        findings = [_as_gradient(late.get(n) or judge(target, n, outcomes, source)) for n in case.params]
+    else:
+        findings = _findings(target, case, outcomes, source, known=chain is not None)
     notes = [f"read as {chain.described()}"] if chain is not None else []
     if chain is None:
         notes += located(findings)
@@ -482,7 +487,7 @@ def _by_name(
             return [
                 _share(joint, name) if name in wrong else judge(target, name, outcomes, source) for name in names
             ]
-    findings = [judge(target, name, outcomes, source) for name in names]
+    findings = judged(target, names, outcomes, source)
     factors = {f.evidence.get("factor_name") for f in findings}
     return [as_convention(f) for f in findings] if len(factors) == 1 else findings
 

@@ -50,9 +50,20 @@ def _to_maximum(p: Probe) -> Array:
     return write(top * p.dy[..., None], p, {})
 
 
+def _taps(p: Probe) -> float:
+    return float(np.prod(where_of(p).kernel))
+
+
+def _strides(p: Probe) -> float:
+    return float(np.prod(where_of(p).stride))
+
+
 MISTAKES = (
     mistake("overlap_overwritten", "dx", "overlap", "last window",
             "keeps only the last window's share where windows overlap", LINE),
+    *(mistake("avgpool_share_wrong", "dx", "out", lambda a, p, count=count: a * _taps(p) / count(p), does, LINE)
+      for does, count in (("is divided by the stride squared, not by k²", _strides),
+                          ("is divided by k·stride, not by k²", lambda p: np.sqrt(_taps(p) * _strides(p))))),
     mistake("avgpool_share_wrong", "dx", "part", "first", "gives all of dy to the window's first entry", LINE,
             also="pool_window_offset_missing"),
     mistake("avgpool_share_wrong", "dx", "part", "last", "gives all of dy to the window's last entry", LINE),

@@ -138,6 +138,12 @@ def _own_position(p: Probe) -> tuple[Array, Array]:
     return (x - x.mean(0, keepdims=True)) / spread, spread
 
 
+def _product_with_gamma(p: Probe) -> Array:
+    """np.dot(dy, γ) in place of dy·γ, broadcast over the channels."""
+    mixed = (p.dy * per_channel(p["gamma"], p["x"])).sum(1, keepdims=True)
+    return dx(p.changed(np.broadcast_to(mixed, p.dy.shape)), {"gamma factor": "left out"})
+
+
 def _dx_own_position(p: Probe) -> Array:
     normal, spread = _own_position(p)
     d = p.dy * per_channel(p["gamma"], p["x"])
@@ -206,6 +212,9 @@ MISTAKES = (
             DX),
     mistake("bn_count_wrong", "dx", "whole", _per_position, "takes means over the batch alone, for each position",
             DX, also="axis_wrong"),
+    mistake("bn_gamma_missing", "dx", "whole", _product_with_gamma,
+            "has the matrix product dy @ γ, one number for all channels, where γ belongs to each channel", DX,
+            also="elementwise_in_place_of_matrix_product channel_axes_not_swapped"),
     mistake("bn_count_wrong", "dx", "whole", _dx_own_position,
             "has statistics over the batch alone, for each position its own: x.mean(0) of images", DX,
             also="axis_wrong bn_sum_axes_wrong"),

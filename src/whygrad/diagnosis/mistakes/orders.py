@@ -69,11 +69,12 @@ def columns() -> tuple[Mistake, ...]:
     for weights, column in COLUMNS:
         does = f"multiplies weights in the order {spelled(weights)} with columns in the order {spelled(column)}"
         fix = "give both one order: w.transpose(0, 2, 3, 1).reshape(F, -1) for columns (R, S, C)"
-        also = "reshape_axes_wrong" + (" height_width_mixed_up" if column == "csr" else "")
-        found.append(mistake("im2col_column_order_mismatch", "dx y", "w",
-                             reread("fcrs", f"f{weights}", f"f{column}"), does, fix, also=also))  # fmt: skip
-        found.append(mistake("im2col_column_order_mismatch", "dw", "out",
-                             reread("fcrs", f"f{column}", f"f{weights}"), does, fix, also=also))  # fmt: skip
+        label, also = "im2col_column_order_mismatch", "reshape_axes_wrong"
+        if column == "csr":  # rows and columns of the kernel alone
+            label, also = "height_width_mixed_up", f"{label} {also}"
+        there, back = reread("fcrs", f"f{weights}", f"f{column}"), reread("fcrs", f"f{column}", f"f{weights}")
+        found.append(mistake(label, "dx y", "w", there, does, fix, also=also))
+        found.append(mistake(label, "dw", "out", back, does, fix, also=also))
     for written, read in STORED:
         does = f"reshapes weights from {spelled(written)} to {spelled(read)}, where they have to be transposed"
         fix = "w.transpose(2, 3, 1, 0)"

@@ -34,6 +34,20 @@ def _stepped_output(p: Probe) -> Array:
     return y
 
 
+def _rows_in_pixels(p: Probe) -> Array:
+    """Rows of the column matrix counted by i·J + j, with i and j the windows' corners in pixels; others stay 0."""
+    where = where_of(p)
+    (t, u), (rows, columns) = where.stride, where.output
+    right = value(p, {"bias": "left out"})
+    flat = np.zeros((*right.shape[:2], rows * columns))
+    for i in range(rows):
+        for j in range(columns):
+            at = i * t * columns + j * u
+            if at < rows * columns:
+                flat[:, :, at] = right[:, :, i, j]
+    return flat.reshape(right.shape) + p["b"][:, None, None]
+
+
 def _one_channel(p: Probe, channel: int) -> Array:
     taps = np.einsum("nijrs,frs->nfij", seen(p, {})[:, channel], p["w"][:, channel], optimize=True)
     return taps + p["b"][:, None, None]
@@ -76,6 +90,9 @@ MISTAKES = (
             "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+R, j*t:j*t+S]"),
     mistake("forward_stride_index_wrong", "y", "whole", _stepped_output,
             "writes to every stride-th output only", "y[i, j] = ... for i in range(I): the window starts at i*t"),
+    mistake("forward_stride_index_wrong", "y", "whole", _rows_in_pixels,
+            "counts the columns of im2col by the windows' places in pixels: with a stride most stay 0",
+            "cols[i * J + j] for the window at (i*t, j*t)", also="im2col_column_order_mismatch"),
     mistake("bias_added_per_element", "y", "bias", "per tap", "adds the bias once for each tap",
             "add b after the sum"),
     mistake("bias_added_per_element", "y", "whole",
