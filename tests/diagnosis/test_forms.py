@@ -248,6 +248,13 @@ def test_a_network_that_is_updated_at_the_end():
     assert deep(()).healthy
 
 
+def test_what_is_kept_for_one_mistake_is_not_taken_for_another():
+    """Mistakes that are made for one question are gone after it, and the next may lie where they lay."""
+    said = {str(deep((1,))["w0"]) for _ in range(6)}
+    assert len(said) == 1
+    assert "w1 less 0.4" in said.pop()
+
+
 # Pooling
 
 

@@ -243,7 +243,7 @@ def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
     memory = p.__dict__.setdefault("memory", {})
     key = tuple((name, id(value)) for name, value in joints.items() if name != "out")
     if key in memory:
-        return dict(memory[key])
+        return dict(memory[key][0])
     if "ahead" not in memory:
         data = (np.asarray(a, np.float64) for a in p.options["inputs"])
         x, t = as_given(chain, *data)
@@ -251,7 +251,7 @@ def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
     x, t, ahead = memory["ahead"]
     found = chain.gradients(p.inputs, x, t, joints, ahead)
     if sum(a.size for a in found.values()) < KEPT:
-        memory[key] = found
+        memory[key] = found, dict(joints)  # the joints as well: an id is told again once its object is gone
     return dict(found)
 
 
