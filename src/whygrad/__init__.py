@@ -24,6 +24,7 @@ from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,
     DataError,
+    DependencyError,
     DTypeError,
     FileError,
     GradientError,
@@ -34,6 +35,7 @@ from whygrad.errors import (
 )
 from whygrad.explanation import explain
 from whygrad.explanation.verification import verify
+from whygrad.interop.onnx import load_onnx, save_onnx
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -55,6 +57,7 @@ __all__ = [
     "CheckError",
     "DTypeError",
     "DataError",
+    "DependencyError",
     "Diagnosis",
     "FileError",
     "GradientError",
@@ -96,12 +99,14 @@ __all__ = [
     "hinge",
     "initializers",
     "layers",
+    "load_onnx",
     "losses",
     "mean_squared_error",
     "models",
     "ops",
     "optim",
     "predict",
+    "save_onnx",
     "set_num_threads",
     "training",
     "verify",

@@ -57,6 +57,10 @@ class FileError(WhygradError):
     """A file or directory that is missing, damaged or cannot be written."""
 
 
+class DependencyError(WhygradError, ImportError):  # type: ignore[misc]  # path: of layers, not of a file
+    """A package that only some of whygrad needs, and that is not installed."""
+
+
 class inside:  # noqa: N801  (read as a word: with inside("conv1"): ...)
     """Add the name of the enclosing layer to errors that pass through this block."""
 

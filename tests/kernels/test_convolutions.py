@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.ops.shared import ORDERS, lay_out
 
 from whygrad import engines
-from whygrad.kernels import few_channels, vectors, winograd
+from whygrad.kernels import few_channels, one_to_few, vectors, winograd
 from whygrad.ops import conv2d, conv_transpose2d, linear
 
 
@@ -133,6 +133,32 @@ def test_conv2d_from_one_channel_to_a_few(batch, filters, kernel, more, dilation
     terms = max(batch * size[0] * size[1], np.prod(kernel) * filters) * 9
     function = partial(conv2d, dilation=dilation, padding=padding)
     assert_twins_agree(function, shapes, seed, order, terms)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", range(1, one_to_few.PIECE + 1))
+def test_taps_of_one_channel_laid_out_side_by_side(dtype, width):
+    lanes, rng = vectors.real(dtype).lanes, np.random.default_rng(width)
+    filters = max(2, lanes // 2)
+    for height in range(1, (vectors.VECTORS * lanes - 1) // width + 1):
+        w = rng.integers(-3, 4, (filters, 1, height, width)).astype(dtype)
+        x = rng.integers(-3, 4, (3, 1, height + 5, width + 3)).astype(dtype)
+        y, pullback = conv2d(x, w, np.ones(filters, dtype))
+        dy = rng.integers(-3, 4, y.shape).astype(dtype)
+        _, dw, db = pullback(dy)
+        seen = np.lib.stride_tricks.sliding_window_view(x[:, 0], (height, width), axis=(1, 2))
+        # Sums of small whole numbers are exact in whatever order.
+        np.testing.assert_array_equal(dw[:, 0], np.einsum("nfij,nijrs->frs", dy, seen))
+        np.testing.assert_array_equal(db, dy.sum(axis=(0, 2, 3)))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("padding", [(0, 0, 0, 0), (5, 1, 0, 6), (3, 3, 3, 3)])
+def test_input_gradients_where_padding_is_wider_than_the_kernel(groups, padding):
+    shapes = [(2, 4, 3, 6), (6, 4 // groups, 2, 1), (6,)]
+    for dilation in (1, 2):
+        function = partial(conv2d, padding=padding, groups=groups, dilation=dilation)
+        assert_twins_agree(function, shapes, 0, "C", 1000)
 
 
 @settings(max_examples=80)

@@ -88,6 +88,24 @@ def test_what_is_not_finite_spreads_as_in_the_formula(optimizer):
 
 
 @each_optimizer
+def test_parameters_of_two_dtypes_are_each_moved_as_if_alone(optimizer):
+    params, gradients = drawn(0, "float32"), drawn(1, "float32")
+    for name in ("bias", "number"):
+        params[name], gradients[name] = (a[name].astype(np.float64) for a in (params, gradients))
+    state, alone = optimizer.init(params), {name: optimizer.init(params) for name in params}
+    for _ in range(2):
+        new, state = optimizer.update(params, gradients, state)
+        assert list(new) == list(params)
+        for name, w in params.items():
+            own, alone[name] = optimizer.update({name: w}, {name: gradients[name]}, alone[name])
+            assert new[name].dtype == w.dtype
+            assert new[name].tobytes() == own[name].tobytes()
+            for slot, held in alone[name].slots.items():
+                assert state.slots[slot][name].tobytes() == held[name].tobytes()
+        params = new
+
+
+@each_optimizer
 def test_recycled_memory_is_never_that_of_an_array_in_use(optimizer):
     params, gradients = drawn(0, "float32"), drawn(1, "float32")
     fresh, state = optimizer.update(params, gradients, optimizer.init(params))

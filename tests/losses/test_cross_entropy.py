@@ -14,6 +14,7 @@ from tests.losses.shared import (
 )
 from tests.ops.peers import functional, needs_torch, pytorch, tensor
 from tests.ops.shared import assert_close, refusal, sources
+from whygrad import engines
 from whygrad.errors import DataError, DTypeError, OptionError, ShapeError
 from whygrad.losses import cross_entropy
 
@@ -167,3 +168,27 @@ def test_takes_labels_of_any_size_and_byte_order_and_refuses_those_out_of_range(
     assert cross_entropy(logits, labels)[0] == cross_entropy(logits, [2, 0])[0]
     with refusal(DataError, "labels from 0 to 2, received label 3"):
         cross_entropy(logits, np.array([3, 0], dtype))
+
+
+@pytest.mark.parametrize("count", [1, 32, 33, 500])
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", "i1", "u1", "<u8"])
+@pytest.mark.parametrize("wrong", [-1, 3, 120])
+def test_finds_a_label_out_of_range_among_few_and_among_many(count, dtype, wrong):
+    if wrong < 0 and np.dtype(dtype).kind == "u":
+        wrong = int(np.iinfo(dtype).max)
+    classes = np.arange(count).astype(dtype) % 3
+    logits = np.random.default_rng(0).normal(size=(count, 3))
+    assert np.isfinite(cross_entropy(logits, classes)[0])
+    classes[count // 2] = wrong
+    with refusal(DataError, f"labels from 0 to 2, received label {wrong}"):
+        cross_entropy(logits, classes)
+
+
+def test_equal_class_weights_are_kept_and_never_written_to():
+    logits, classes = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 1, 2, 1])
+    plain = cross_entropy(logits, classes)
+    cross_entropy(logits, classes, label_smoothing=0.3)
+    with engines.engine("definition"):
+        cross_entropy(logits, classes, label_smoothing=0.3)
+    np.testing.assert_equal(cross_entropy(logits, classes), plain)
+    np.testing.assert_equal(cross_entropy(logits, classes, class_weights=np.ones(3)), plain)

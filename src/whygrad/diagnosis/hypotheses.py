@@ -229,7 +229,7 @@ def _telling(found: Hypothesis, tried: int, order: Sequence[Sample], output: str
 
 
 def _distinct(a: Array, precision: float) -> int:
-    """Return how many different numbers beside 0 an array holds; of a factor, equal ones tell no more than one."""
+    """Return how many finite numbers beside 0 differ; of a factor, equal ones tell no more than one."""
     numbers = np.sort(a[np.isfinite(a) & (a != 0)], axis=None)
     return int(numbers.size > 0) + int((np.diff(numbers) > precision * np.abs(numbers).max(initial=0)).sum())
 

@@ -89,6 +89,7 @@ LESSONS: dict[str, str] = {
     "share it. x == max gives it to each.",
     "cache_overwritten_in_place": "What the forward pass saved must stay as it was, or a second backward pass "
     "reads other numbers. Work on a copy.",
+    "update_uses_wrong_variable": "A step is made from the parameter's own gradient: b -= rate * db.",
     "weights_updated_before_dx": "All gradients are taken at the same weights. Update after dx has been computed.",
     "early_return_in_loop": "A return inside a loop ends it in its first round. It belongs after the loop.",
     "dx_all_zero_write_to_copy": "flatten() and fancy indexing give copies: writing to them changes nothing. Use "

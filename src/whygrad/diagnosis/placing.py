@@ -72,7 +72,7 @@ def _moved(value: Array, truth: Array, bound: float) -> _Place | None:
     """Return by how much an image was shifted; zeros come in, and most of it has to be left."""
     if np.abs(value - truth).max(initial=0) <= bound:
         return _Place("")
-    for rows, columns in product(*(range(-min(REACH, n - 1), min(REACH, n - 1) + 1) for n in truth.shape[2:])):
+    for rows, columns in product(range(-REACH, REACH + 1), repeat=2):
         moved, there = _shifted(truth, rows, columns), _shifted(np.ones_like(truth), rows, columns) > 0
         if there.mean() >= LEFT and np.abs(np.where(there, value - moved, 0)).max() <= bound:
             return _Place("shifted", rows, columns)

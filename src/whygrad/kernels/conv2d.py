@@ -77,6 +77,11 @@ def input_gradient(dy: Array, w: Array, groups: int, where: Where, size: Two) ->
 def _turn(dy: Array, w: Array, dx: Array, where: Where, *, by_channel: bool) -> None:
     """Correlate dy with the filters, which give dx's channels, turned around: phase by phase."""
     turned = w[:, :, ::-1, ::-1]
+    if where.stride == (1, 1) and not by_channel and w.size:
+        (dilation_v, dilation_h), (top, left) = where.dilation, where.before
+        before = (w.shape[2] - 1) * dilation_v - top, (w.shape[3] - 1) * dilation_h - left
+        _correlate(dy, turned, None, dx, Windows((1, 1), where.dilation, before))
+        return
     columns = _phases(w.shape[3], dx.shape[3], where, 1)
     for v in _phases(w.shape[2], dx.shape[2], where, 0):
         for h in columns:

@@ -150,8 +150,9 @@ def _weight_gradient_part(task, x, dy, sums, taps_h, where, tasks):
             ),
         )
         for f in range(filters):
-            for tap in range(ones):
-                sums[task, f, tap] += products[f, tap]
+            total, more = sums[task, f], products[f]
+            for tap in range(total.size):
+                total[tap] += more[tap]
         at += rows
     release(room_x)
     release(room)
@@ -161,11 +162,22 @@ def _weight_gradient_part(task, x, dy, sums, taps_h, where, tasks):
 def _lay_out(x, origin, line, target, wide, taps_v, taps_h):
     """Copy what each output position of a row sees, taps side by side, with a one after them.
 
-    Whole pieces are copied: what is too much of one is overwritten by the next.
+    Whole pieces are copied: what is too much of one is overwritten by the next. A row of taps at a time is quicker,
+    but too much of a position's last one must not reach the next position, whose first row stands already.
     """
     size, lanes, one = number_size(x), tile_columns(x), x.dtype.type(1)
-    for j in range(wide):
-        here = target + j * lanes * size
+    if (taps_v - 1) * taps_h + PIECE <= lanes:
         for r in range(taps_v):
-            copy(here + r * taps_h * size, origin + (r * line + j) * size, PIECE * size)
-        put(x, here + taps_v * taps_h * size, one)
+            for j in range(wide):
+                _lay_row(target, origin, line, lanes, taps_h, size, r, j)
+    else:
+        for j in range(wide):
+            for r in range(taps_v):
+                _lay_row(target, origin, line, lanes, taps_h, size, r, j)
+    for j in range(wide):
+        put(x, target + (j * lanes + taps_v * taps_h) * size, one)
+
+
+@part
+def _lay_row(target, origin, line, lanes, taps_h, size, r, j):
+    copy(target + (j * lanes + r * taps_h) * size, origin + (r * line + j) * size, PIECE * size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,13 +88,20 @@ def _weights(op: str, class_weights: Array | None, z: Array) -> Array:
     if z.ndim < 2 or not z.shape[1]:
         raise ShapeError(op, "logits of shape (N, K) or (N, K, ...), K > 0", f"{z.shape}", "add the class axis")
     if class_weights is None:
-        return np.ones(z.shape[1], z.dtype)
+        return _equal(z.shape[1], z.dtype)
     with np.errstate(over="ignore"):
         weights = np.asarray(class_weights).astype(z.dtype)
     if weights.shape != (z.shape[1],):
         raise ShapeError(op, f"class_weights of shape ({z.shape[1]},)", f"{weights.shape}", "give one a class")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise DataError(op, "class_weights that are finite and not negative", f"{weights}", "change them")
+    return weights
+
+
+@lru_cache(maxsize=64)
+def _equal(classes: int, dtype: np.dtype[Any]) -> Array:
+    weights = np.ones(classes, dtype)
+    weights.flags.writeable = False
     return weights
 
 

@@ -41,12 +41,23 @@ def classes(loss: str, target: Any, scores: Shape) -> IntArray:
         if index.shape == scores:
             remedy = "pass indices with target.argmax(axis=1), or probabilities with target.astype(float)"
         raise ShapeError(loss, f"class indices of shape {wanted}", f"{index.shape}", remedy)
-    # Seen as unsigned, a negative number is larger than all others: one look at the largest is enough.
-    if index.size and index.view(f"{index.dtype.byteorder}u{index.itemsize}").max() >= scores[1]:
+    if not _within(index, scores[1]):
         wrong = index.max() if index.min() >= 0 else index.min()
         remedy = "count classes from 0, or give the last layer one output a class"
         raise DataError(loss, f"labels from 0 to {scores[1] - 1}", f"label {wrong}", remedy)
     return index
+
+
+def _within(index: IntArray, count: int) -> bool:
+    """Return whether all class indices are from 0 to count − 1."""
+    if index.size <= _FEW:
+        labels = index.ravel().tolist()
+        return not labels or (min(labels) >= 0 and max(labels) < count)
+    # Seen as unsigned, a negative number is larger than all others: one look at the largest is enough.
+    return bool(index.view(f"{index.dtype.byteorder}u{index.itemsize}").max() < count)
+
+
+_FEW = 32  #: labels that are looked at one by one in less time than an array takes
 
 
 def like(loss: str, target: Any, prediction: Array) -> Array:
