@@ -36,6 +36,7 @@ from whygrad.errors import (
 from whygrad.explanation import explain
 from whygrad.explanation.verification import verify
 from whygrad.interop.onnx import load_onnx, save_onnx
+from whygrad.interop.safetensors import load_safetensors, save_safetensors
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -100,6 +101,7 @@ __all__ = [
     "initializers",
     "layers",
     "load_onnx",
+    "load_safetensors",
     "losses",
     "mean_squared_error",
     "models",
@@ -107,6 +109,7 @@ __all__ = [
     "optim",
     "predict",
     "save_onnx",
+    "save_safetensors",
     "set_num_threads",
     "training",
     "verify",

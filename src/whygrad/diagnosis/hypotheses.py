@@ -7,7 +7,9 @@ causes that do so equally well are both told, and neither is called the cause.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +24,23 @@ from whygrad.typing import Array
 EXACT, SINGLE = 1e-7, 2e-4
 #: Seconds of the processor that the search for two mistakes may take for one output.
 PATIENCE = 1.2
+#: The part of its patience that a search has where several outputs are wrong: together they have that of two.
+_SHARE: ContextVar[float] = ContextVar("share", default=1.0)
+
+
+@contextmanager
+def shared(outputs: int) -> Iterator[None]:
+    """Share the patience of two searches between those for several outputs."""
+    token = _SHARE.set(2 / max(outputs, 2))
+    try:
+        yield
+    finally:
+        _SHARE.reset(token)
+
+
+def patience_of(seconds: float) -> float:
+    """Return the seconds that there are of these."""
+    return seconds * _SHARE.get()
 
 
 class Sample(NamedTuple):
@@ -128,7 +147,7 @@ def _pairs(
     subject: Subject, mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
 ) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
-    deadline = time.thread_time() + patience
+    deadline = time.thread_time() + patience_of(patience)
     mistakes = [*subject.companions, *(m for m in mistakes if m not in subject.companions)]
     for i, first in enumerate(mistakes[: len(subject.companions) or None]):
         for j, second in enumerate(mistakes):

@@ -17,7 +17,7 @@ from whygrad.diagnosis.chains import Chain, as_given, forward, identified
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import EXACT, Sample, search
-from whygrad.diagnosis.judging import Outcome, judge, right, sample_of
+from whygrad.diagnosis.judging import Outcome, judge, judged, right, sample_of
 from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
@@ -426,7 +426,7 @@ def _by_name(
             return [
                 _share(joint, name) if name in wrong else judge(target, name, outcomes, source) for name in names
             ]
-    findings = [judge(target, name, outcomes, source) for name in names]
+    findings = judged(target, names, outcomes, source)
     factors = {f.evidence.get("factor_name") for f in findings}
     return [as_convention(f) for f in findings] if len(factors) == 1 else findings
 
