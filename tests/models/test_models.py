@@ -43,7 +43,7 @@ def test_every_model_is_registered_exported_and_counted():
 def test_an_unknown_model_is_refused_with_the_known_ones():
     with refusal(
         OptionError,
-        "model: expected one of compact_cnn, digits_cnn, lenet5, mnist_cnn, resnet20, vgg_slim, vgg_small, received",
+        "model: expected one of compact_cnn, digits_cnn, lenet5, mnist_cnn, resnet20, vgg_slim, vgg_small, ",
     ):
         model_builder("alexnet")
 
