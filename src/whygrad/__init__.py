@@ -35,6 +35,8 @@ from whygrad.errors import (
 )
 from whygrad.explanation import explain
 from whygrad.explanation.verification import verify
+from whygrad.interop.onnx import load_onnx, save_onnx
+from whygrad.interop.safetensors import load_safetensors, save_safetensors
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -98,12 +100,16 @@ __all__ = [
     "hinge",
     "initializers",
     "layers",
+    "load_onnx",
+    "load_safetensors",
     "losses",
     "mean_squared_error",
     "models",
     "ops",
     "optim",
     "predict",
+    "save_onnx",
+    "save_safetensors",
     "set_num_threads",
     "training",
     "verify",

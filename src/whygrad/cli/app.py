@@ -18,6 +18,7 @@ from whygrad.cli.check import check
 from whygrad.cli.diagnose import diagnose
 from whygrad.cli.evaluate import evaluate
 from whygrad.cli.explain import explain
+from whygrad.cli.export import export
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
 from whygrad.cli.report import report
@@ -50,6 +51,7 @@ app.command()(report)
 app.command()(explain)
 app.command()(verify)
 app.command()(diagnose)
+app.command()(export)
 app.command()(warmup)
 
 

@@ -5,6 +5,7 @@ from whygrad.data.batches import ahead, in_parts
 from whygrad.data.dataset import Dataset, Parts, check_data, split
 from whygrad.data.digits import load_digits
 from whygrad.data.folder import FolderImages, Known, Progress
+from whygrad.data.gallery import Gallery, gallery
 from whygrad.data.idx import read_idx
 from whygrad.data.images import looks_inverted, read_images
 from whygrad.data.named import NAMED, Named, cache_folder
@@ -21,6 +22,7 @@ __all__ = [
     "Augment",
     "Dataset",
     "FolderImages",
+    "Gallery",
     "Images",
     "Known",
     "Loaded",
@@ -35,6 +37,7 @@ __all__ = [
     "augmentation",
     "cache_folder",
     "check_data",
+    "gallery",
     "in_parts",
     "load_dataset",
     "load_digits",

@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from whygrad import notebook
 from whygrad.data.sources import Images, Source, fingerprint, select
-from whygrad.errors import DataError, DTypeError, OptionError, ShapeError
+from whygrad.errors import DataError, DTypeError, OptionError, ShapeError, WhygradError
 from whygrad.typing import IntArray, Shape
+
+#: Images and classes that a notebook shows.
+_SHOWN, _NAMED = 24, 20
 
 
 class Dataset(NamedTuple):
@@ -24,6 +28,23 @@ class Dataset(NamedTuple):
     def image_shape(self) -> Shape:
         """(C, H, W) of one image."""
         return self.images.shape[1:]
+
+    def _repr_html_(self) -> str:
+        from whygrad.data.gallery import gallery, pictures  # noqa: PLC0415  (only where something is shown)
+
+        size = "x".join(map(str, self.image_shape))
+        title = notebook.said(f"{self.name}: {len(self.labels):,} images, {size}", bold=True)
+        listed = f"{len(self.classes)} classes: {', '.join(self.classes[:_NAMED])}"
+        classes = notebook.said(f"{listed}{', …' if len(self.classes) > _NAMED else ''}", dim=True)
+        count = min(_SHOWN, len(self.labels))
+        some = (
+            np.arange(count) * len(self.labels) // max(count, 1)
+        )  # from all over it: folders are in order of class
+        try:
+            shown = pictures(gallery(self.images[some], self.labels[some], classes=self.classes)) if count else ""
+        except WhygradError as error:  # pictures that were there when it was read
+            shown = notebook.said(str(error), bold=True)
+        return notebook.piece(title, classes, shown)
 
     def take(self, indices: IntArray) -> Dataset:
         """Return the images and labels at ``indices``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import permutations
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -274,25 +274,35 @@ def _readings(
 
 
 def _with_axes(arrays: Mapping[str, Array], image: str, kernel: str) -> Iterator[Reading]:
-    """Yield a reading with axes of size 1 put where the order wants them."""
-    turned: dict[str, Array] = {}
-    for name, a in arrays.items():
-        order, usual = (kernel, "FCRS") if name in ("w", "dw") else (image, "NCHW")
-        if name in ("b", "db") or not order:
-            turned[name] = a.reshape(-1) if name in ("b", "db") and a.size == max((*a.shape, 1)) else a
-            continue
-        if a.ndim > 4:
+    """Yield readings with axes of size 1 put where the order wants them; samples left out before channels."""
+    families = ({"x", "dx"}, {"dy", "y"}, {"w", "dw"})
+    for choices in product((0, 1), repeat=len(families)):
+        turned: dict[str, Array] = {}
+        for name, a in arrays.items():
+            if name in ("b", "db") or (name in ("w", "dw") and not kernel):
+                turned[name] = a.reshape(-1) if name in ("b", "db") and a.size == max((*a.shape, 1)) else a
+                continue
+            order, usual = (kernel, "FCRS") if name in ("w", "dw") else (image, "NCHW")
+            choice = next((c for c, family in zip(choices, families, strict=True) if name in family), 0)
+            full = _full(a, order, choice)
+            if full is None:
+                return
+            turned[name] = full.transpose([order.index(letter) for letter in usual])
+        yield Reading(image, kernel, turned)
+        if not any(a.ndim == 3 for a in arrays.values()):
             return
-        missing = 4 - a.ndim
-        places = [p for p in permutations(range(4), missing) if list(p) == sorted(p)]
-        keep = [p for p in places if not any(order[i] in "HWRS" for i in p)]
-        if missing and not keep:
-            return
-        full = np.expand_dims(a, keep[0]) if missing else a
-        if missing == 1 and len(keep) > 1:  # the sample or filter is left out rather than the channel
-            full = np.expand_dims(a, next((p for p in keep if order[p[0]] in "NF"), keep[0]))
-        turned[name] = full.transpose([order.index(letter) for letter in usual])
-    yield Reading(image, kernel, turned)
+
+
+def _full(a: Array, order: str, choice: int) -> Array | None:
+    """Return an array with four axes: without two, samples and channels are missing; without one, either."""
+    beside = [i for i, letter in enumerate(order) if letter in "NFC"]
+    beside.sort(key=lambda i: order[i] == "C")
+    missing = 4 - a.ndim
+    if missing < 0 or missing > len(beside):
+        return None
+    if missing == 1:
+        return np.expand_dims(a, beside[choice])
+    return np.expand_dims(a, tuple(sorted(beside))) if missing else a
 
 
 def _probe(
@@ -312,6 +322,15 @@ def _probe(
         if name in target.inputs and name not in arrays and "x" in arrays:
             arrays[name] = np.ones(arrays["x"].shape[1]) if name == "gamma" else np.zeros(arrays["x"].shape[1])
     probe = Probe("your arrays", {n: arrays[n] for n in target.inputs if n in arrays}, dy, target, dict(options))
+    for output in [name for name in reading.arrays if name in target.build or name == "y"]:
+        needed = [n for n in made_from(target, output) if n not in given and n != "b"]
+        if needed:
+            raise OptionError(
+                "diagnose_arrays",
+                f"{' and '.join(needed)}, which {output} is made from",
+                "none",
+                f"pass {needed[0]} too",
+            )
     missing = [n for n in target.inputs if n not in arrays]
     if missing:
         remedy = "pass it: the right gradient is made from it"
@@ -322,4 +341,27 @@ def _probe(
         return None
     if dy.size and dy.shape != y.shape:
         return None
+    shown = reading.arrays.get("y")
+    if "b" in target.inputs and "b" not in given and shown is not None and shown.shape == y.shape:
+        probe = probe.changed(b=_bias(shown - y))
     return probe if dy.size else probe.changed(np.zeros(y.shape))
+
+
+def made_from(target: Subject, output: str) -> tuple[str, ...]:
+    """Return the inputs that an output is made from, beside dy.
+
+    Example:
+        >>> made_from(subject_of("conv2d"), "dx"), made_from(subject_of("relu"), "dx")
+        (('w',), ('x',))
+    """
+    if "w" not in target.inputs or output == "y":
+        return target.inputs
+    return {"dx": ("w",), "dw": ("x",)}.get(output, ())
+
+
+def _bias(rest: Array) -> Array:
+    """Return the bias that a value shows: the same number in all of a filter's outputs, or else none."""
+    axes = tuple(i for i in range(rest.ndim) if i != 1)
+    mean = rest.mean(axes)
+    spread = np.ptp(rest, axis=axes).max(initial=0)
+    return mean if spread <= 1e-3 * max(float(np.abs(rest).max(initial=0)), 1e-300) else np.zeros_like(mean)

@@ -19,7 +19,7 @@ from whygrad.diagnosis.domains import domains
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import same
 from whygrad.diagnosis.joined import activation_inside, over
-from whygrad.diagnosis.judging import RIGHT, Outcome, judge
+from whygrad.diagnosis.judging import RIGHT, Outcome, judge, judged
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.own import own_subject, recognised
@@ -190,7 +190,7 @@ def _judged(
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
     if backward is not None:
-        findings = [judge(subject, output, outcomes, source) for output in code.outputs]
+        findings = judged(subject, code.outputs, outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
         findings = [_of_what_is_left(f, outcomes) for f in findings]
         again = (

@@ -7,7 +7,9 @@ causes that do so equally well are both told, and neither is called the cause.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,8 +22,25 @@ from whygrad.typing import Array
 
 #: How exactly float64 results have to agree, relative to the largest entry; float32 results, their own rounding.
 EXACT, SINGLE = 1e-7, 2e-4
-#: Seconds that the search for two mistakes may take for one output.
+#: Seconds of the processor that the search for two mistakes may take for one output.
 PATIENCE = 1.2
+#: The part of its patience that a search has where several outputs are wrong: together they have that of two.
+_SHARE: ContextVar[float] = ContextVar("share", default=1.0)
+
+
+@contextmanager
+def shared(outputs: int) -> Iterator[None]:
+    """Share the patience of two searches between those for several outputs."""
+    token = _SHARE.set(2 / max(outputs, 2))
+    try:
+        yield
+    finally:
+        _SHARE.reset(token)
+
+
+def patience_of(seconds: float) -> float:
+    """Return the seconds that there are of these."""
+    return seconds * _SHARE.get()
 
 
 class Sample(NamedTuple):
@@ -128,7 +147,7 @@ def _pairs(
     subject: Subject, mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
 ) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
-    deadline = time.monotonic() + patience
+    deadline = time.thread_time() + patience_of(patience)
     mistakes = [*subject.companions, *(m for m in mistakes if m not in subject.companions)]
     for i, first in enumerate(mistakes[: len(subject.companions) or None]):
         for j, second in enumerate(mistakes):
@@ -138,7 +157,7 @@ def _pairs(
             found, _ = _judged((first, second), output, order)
             if found is not None and found.factor.named:
                 accepted.append(found)
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             break
     return accepted
 
@@ -209,8 +228,8 @@ def _telling(found: Hypothesis, tried: int, order: Sequence[Sample], output: str
 
 
 def _distinct(a: Array, precision: float) -> int:
-    """Return how many different numbers beside 0 an array holds; of a factor, equal ones tell no more than one."""
-    numbers = np.sort(a[a != 0], axis=None)
+    """Return how many finite numbers beside 0 differ; of a factor, equal ones tell no more than one."""
+    numbers = np.sort(a[np.isfinite(a) & (a != 0)], axis=None)
     return int(numbers.size > 0) + int((np.diff(numbers) > precision * np.abs(numbers).max(initial=0)).sum())
 
 

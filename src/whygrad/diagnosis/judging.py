@@ -14,7 +14,17 @@ from whygrad.diagnosis.catalogue import Mistake, Subject, predict
 from whygrad.diagnosis.composition import composed, overwritten, turned, uniform
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
-from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
+from whygrad.diagnosis.hypotheses import (
+    EXACT,
+    SINGLE,
+    Hypothesis,
+    Sample,
+    Search,
+    patience_of,
+    same,
+    search,
+    shared,
+)
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
 from whygrad.diagnosis.placing import cut
@@ -25,8 +35,8 @@ from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
-#: Entries that have to be wrong where not all sizes are judged, and seconds that this may take for one output.
-ENOUGH, PATIENCE = 12, 1.5
+#: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
+ENOUGH, PATIENCE = 12, 1.0
 #: What a lone factor is called, unless the operation knows better.
 FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
 
@@ -83,6 +93,16 @@ def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding
     return regulariser(output, known)
 
 
+def judged(
+    subject: Subject, outputs: Sequence[str], outcomes: Sequence[Outcome], source: str = ""
+) -> list[Finding]:
+    """Return the findings about several outputs, which share the patience of two."""
+    samples = {output: [sample_of(o, output) for o in outcomes] for output in outputs}
+    wrong = sum(any(s.value is not None and not right(s, n) for s in known) for n, known in samples.items())
+    with shared(wrong):
+        return [judge(subject, output, outcomes, source) for output in outputs]
+
+
 def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
     """Return what explains an output, and for which sizes: all of them, or those that the code may be meant for.
 
@@ -96,7 +116,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample], first: Sea
         both = search(subject, output, known)
         if both.accepted:
             return both, whole
-    began = time.monotonic()
+    began = time.thread_time()
     kinds = domains([s.probe for s in known])[1:]
     for pairs in (False, True):
         for domain in kinds[: 8 if pairs else None]:
@@ -108,7 +128,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample], first: Sea
             named = [h for h in found.accepted if h.factor.named and h.mistakes]
             if named:
                 return found._replace(accepted=named), domain
-            if time.monotonic() - began > PATIENCE:
+            if time.thread_time() - began > patience_of(PATIENCE):
                 return first, whole
     return first, whole
 

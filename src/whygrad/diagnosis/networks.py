@@ -17,7 +17,7 @@ from whygrad.diagnosis.chains import Chain, as_given, forward, identified
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import EXACT, Sample, search
-from whygrad.diagnosis.judging import Outcome, judge, right, sample_of
+from whygrad.diagnosis.judging import Outcome, judge, judged, right, sample_of
 from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
@@ -28,7 +28,7 @@ from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
 
 TIME_LIMIT = 10.0
-#: Seconds that differences of the loss may take, all points together.
+#: Seconds of the processor that differences of the loss may take, all points together.
 PATIENCE = 4.0
 #: Entries of a network's gradients that are kept for each mistake.
 KEPT = 5000
@@ -390,9 +390,9 @@ def _points(case: _Case, target: Subject, rng: np.random.Generator) -> list[Prob
         if np.isfinite(case.loss(case.params, fewer)) and case.gradients(case.params, fewer).error is None:
             made.append(("half of the samples", moved(), fewer))
     entries = sum(a.size for a in case.params.values())
-    began = time.monotonic()
+    began = time.thread_time()
     case.loss(case.params)
-    cost = 4 * entries * (time.monotonic() - began)
+    cost = 4 * entries * (time.thread_time() - began)
     kept = made if cost * len(made) < PATIENCE or ALL in target.build else made[:1]
     return [Probe(name, dict(a), np.ones(()), target, {"inputs": b}) for name, a, b in kept]
 
@@ -401,6 +401,19 @@ def _findings(
     target: Subject, case: _Case, outcomes: Sequence[Outcome], source: str, *, known: bool
 ) -> list[Finding]:
     """Return a finding for each parameter: by one fault for all together, or else each by its own."""
+    return [_as_gradient(f) for f in _by_name(target, case, outcomes, source, known=known)]
+
+
+def _as_gradient(finding: Finding) -> Finding:
+    """Return a finding that calls the gradient of W1 dW1."""
+    name = finding.output
+    fix = finding.fix.replace(name, f"d{name}") if finding.fix.startswith(f"{name} = ") else finding.fix
+    return replace(finding, says=finding.says.replace(f"your {name} ", f"your d{name} ", 1), fix=fix)
+
+
+def _by_name(
+    target: Subject, case: _Case, outcomes: Sequence[Outcome], source: str, *, known: bool
+) -> list[Finding]:
     names = list(case.params)
     wrong = [n for n in names if not _is_right(n, outcomes)]
     if not wrong:
@@ -413,7 +426,7 @@ def _findings(
             return [
                 _share(joint, name) if name in wrong else judge(target, name, outcomes, source) for name in names
             ]
-    findings = [judge(target, name, outcomes, source) for name in names]
+    findings = judged(target, names, outcomes, source)
     factors = {f.evidence.get("factor_name") for f in findings}
     return [as_convention(f) for f in findings] if len(factors) == 1 else findings
 

@@ -93,6 +93,8 @@ def _shifted(a: Array, rows: int, columns: int) -> Array:
     """Return an image moved down and to the right, with zeros where nothing came from."""
     height, width = a.shape[2:]
     moved = np.zeros_like(a)
+    if abs(rows) >= height or abs(columns) >= width:
+        return moved
     into = slice(max(rows, 0), height + min(rows, 0)), slice(max(columns, 0), width + min(columns, 0))
     out = slice(max(-rows, 0), height + min(-rows, 0)), slice(max(-columns, 0), width + min(-columns, 0))
     moved[:, :, *into] = a[:, :, *out]

@@ -94,8 +94,8 @@ def evidence(finding: Finding) -> str:
     exactly = "exactly" if misfit == 0 else f"to {misfit:.0e} of the largest"
     several = int(said.get("probes", 1)) > 1
     calls = f" in {said['probes']} calls" if several else ""
-    counted = f"all {said['entries']:,} numbers of " if "entries" in said else ""
-    known = f"this gives {counted}your {finding.output}{calls} {exactly}"
+    counted = f"all {said['entries']:,} numbers" if "entries" in said else "the numbers"
+    known = f"this gives {counted}{calls} {exactly}"
     if said.get("rival"):
         known += f"; the next best cause, {said['rival']}, is off by {float(said['rival_misfit']):.1g}"
     return known
@@ -157,7 +157,7 @@ def _like(earlier: Sequence[Finding], finding: Finding) -> str | None:
     """Return the gradient of which the same was said before."""
 
     def said(f: Finding) -> tuple[object, ...]:
-        return f.verdict, f.cause, f.says.replace(f"your {f.output}", ""), f.where, f.notes, f.lesson
+        return f.verdict, f.cause, f.says.replace(f.output, ""), f.where, f.notes, f.lesson
 
     return next((f.output for f in earlier if f.says and said(f) == said(finding)), None)
 

@@ -36,6 +36,11 @@ class Evaluation(NamedTuple):
         """(K,), of the images of a class, the share that was taken for it; NaN where there are none."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
+    def _repr_html_(self) -> str:
+        from whygrad.training.rendering import evaluation_html  # noqa: PLC0415  (only where something is shown)
+
+        return evaluation_html(self)
+
 
 def _share(some: IntArray, all_: IntArray) -> Array:
     shares: Array = np.divide(some, all_, out=np.full(len(all_), np.nan), where=all_ > 0)

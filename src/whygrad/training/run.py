@@ -78,6 +78,11 @@ class Run:
             remedy = "restore the file or start a new run"
             raise FileError(str(path / _CONFIG), "a recipe", str(error), remedy) from None
 
+    def _repr_html_(self) -> str:
+        from whygrad.training.rendering import run_html  # noqa: PLC0415  (only where something is shown)
+
+        return run_html(self)
+
     @property
     def threads(self) -> int:
         """The number of threads that the run was begun with; another one would give other last bits.

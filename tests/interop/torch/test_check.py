@@ -1,6 +1,7 @@
 """Backward passes written for PyTorch: right ones pass, and each planted mistake is found and named."""
 
 import importlib
+import time
 
 import pytest
 
@@ -53,7 +54,9 @@ class TestRight:
 
     def test_apply_and_a_wrapped_function(self):
         x, w, b = linear_inputs()
-        assert check(Linear.apply, (x, w, b)).right
+        report = check(Linear.apply, (x, w, b))
+        assert report.right
+        assert report.subject == "Linear"
         report = check(lambda x, w: Linear.apply(x, w, b.double()).tanh(), (x.double(), w.double()), habits=False)
         assert report.right
         assert [row.name for row in report] == ["x", "w"]
@@ -92,12 +95,13 @@ class TestRight:
             def forward(ctx, x):
                 value, index = x.max(dim=1)
                 ctx.save_for_backward(index)
-                ctx.mark_non_differentiable(index)
+                positive = x > 0
+                ctx.mark_non_differentiable(index, positive)
                 ctx.shape = x.shape
-                return value, index, 2 * x
+                return value, index, 2 * x, positive
 
             @staticmethod
-            def backward(ctx, dvalue, _, ddouble):
+            def backward(ctx, dvalue, _, ddouble, __):
                 (index,) = ctx.saved_tensors
                 dx = torch.zeros(ctx.shape, dtype=dvalue.dtype)
                 return dx.scatter_(1, index[:, None], dvalue[:, None]) + 2 * ddouble
@@ -221,6 +225,17 @@ class TestModules:
         assert layer.weight.grad is None
         assert layer.weight.dtype == torch.float32
         assert torch.equal(torch.get_rng_state(), state)
+
+    def test_what_it_keeps_of_earlier_calls_is_left_as_it_is(self):
+        class Keeping(torch.nn.Linear):
+            def forward(self, x):
+                self.y = super().forward(x)
+                return self.y
+
+        layer = Keeping(3, 2)
+        y = layer(normal(4, 3))
+        assert check(layer, normal(4, 3)).right
+        assert layer.y is y
 
     def test_layers_of_layers_with_dropout_and_batch_norm(self):
         net = torch.nn.Sequential(
@@ -503,6 +518,77 @@ class TestErrors:
         with pytest.raises(CheckError, match=r"ZeroDivisionError: no \(line \d+ of test_check.py\)"):
             check(changed(backward=backward), linear_inputs())
 
+    def test_a_module_that_cannot_be_copied(self):
+        layer = torch.nn.Linear(2, 2)
+        layer.kept = [layer(normal(1, 2))]
+        with pytest.raises(CheckError, match="Linear: expected a module that can be copied, received RuntimeError"):
+            check(layer, normal(4, 2))
+
+    def test_forward_that_does_not_come_back(self):
+        def forward(x):
+            time.sleep(3)
+            return x
+
+        with pytest.raises(CheckError, match=r"a value within 0\.2 s"):
+            check(forward, normal(2), time_limit=0.2)
+
     def test_a_wrong_number_of_gradients(self):
         with pytest.raises(CheckError, match="returned an incorrect number of gradients"):
             check(changed(backward=lambda ctx, dy: (dy, dy)), linear_inputs())
+
+
+class TestWhatPyTorchBrings:
+    """Modules that thousands rely on: whatever is found wrong here is wrong with the check."""
+
+    @pytest.mark.parametrize(
+        ("module", "inputs"),
+        [
+            (torch.nn.ConvTranspose2d(2, 3, 3, stride=2), normal(2, 2, 2, 3)),
+            (torch.nn.GroupNorm(2, 4), normal(2, 4, 2, 2)),
+            (torch.nn.LayerNorm(6), normal(3, 6)),
+            (torch.nn.GRU(2, 3), normal(3, 2, 2)),
+            (torch.nn.MultiheadAttention(4, 2), (normal(2, 1, 4), normal(2, 1, 4), normal(2, 1, 4))),
+            (torch.nn.Embedding(7, 3), torch.tensor([[1, 2], [3, 3]])),
+            (torch.nn.Embedding(7, 3, sparse=True), torch.tensor([[1, 2], [3, 3]])),
+            (torch.nn.CrossEntropyLoss(), (normal(4, 3), torch.tensor([0, 1, 2, 1]))),
+            (torch.nn.MaxPool2d(2), normal(2, 2, 4, 4)),
+            (torch.nn.ReLU(inplace=True), normal(3, 4)),
+            (torch.nn.Dropout(0.3, inplace=True), normal(5, 5)),
+            (torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 2)), normal(3, 3)),
+            (torch.sort, normal(6)),
+            (torch.linalg.svdvals, normal(4, 3)),
+            (torch.sin, torch.tensor(0.3)),
+            (torch.sin, torch.zeros(0, 3)),
+            (torch.exp, 30 * normal(4)),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, torch.nn.Module) else None,
+    )
+    def test_is_right(self, module, inputs):
+        report = check(module, inputs)
+        assert report.right, str(report)
+        assert not report.findings
+
+    def test_parameters_that_two_layers_share(self):
+        net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh(), torch.nn.Linear(3, 3))
+        net[2].weight = net[0].weight
+        report = check(net, normal(4, 3))
+        assert report.right
+        assert [row.name for row in report] == ["input", "0.weight", "0.bias", "2.bias"]
+
+    def test_one_wrong_entry_of_thousands(self):
+        class Product(Function):
+            @staticmethod
+            def forward(ctx, x, w):
+                ctx.save_for_backward(x, w)
+                return x @ w.t()
+
+            @staticmethod
+            def backward(ctx, dy):
+                x, w = ctx.saved_tensors
+                dw = dy.t() @ x
+                dw[17, 41] *= 1.0001
+                return dy @ w, dw
+
+        report = check(Product, (normal(3, 100), normal(80, 100)))
+        assert [str(row.verdict) for row in report] == ["right", "wrong"]
+        assert report["w"].worst.index == (17, 41)

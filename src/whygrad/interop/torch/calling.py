@@ -30,10 +30,10 @@ class Called:
 
     def __init__(self, thing: Any, inputs: Any, *, seed: int = 0) -> None:
         self.thing, self.seed = thing, seed
-        self.module = thing if isinstance(thing, torch.nn.Module) else None
+        self.module = copied(thing) if isinstance(thing, torch.nn.Module) else None
         #: Whether gradients come from the module's own method ``backward`` and not from autograd.
         self.by_hand = self.module is not None and has_backward(self.module)
-        self.name = getattr(thing, "__name__", type(thing).__name__)
+        self.name = getattr(function_of(thing) or thing, "__name__", type(thing).__name__)
         self._function = callable_of(thing)
         arguments = _arguments(thing, inputs)
         self._keywords = isinstance(inputs, Mapping)
@@ -108,7 +108,6 @@ class Called:
         follow in what it returns.
         """
         module = copied(self.module)
-        assert module is not None
         dtype = _dtype_of(tensors)
         module.to(dtype)
         by_own = dict(module.named_parameters())
@@ -158,16 +157,18 @@ def has_backward(module: torch.nn.Module) -> bool:
 
 
 def copied(module: Any) -> Any:
-    """Return a copy of a module, so that nobody's own is changed.
+    """Return a copy of a module, so that nobody's own is changed; what it kept of earlier calls loses its history.
 
     Raises:
         CheckError: it cannot be copied.
     """
+    kept = [value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    known: dict[int, Any] = {id(t): t.detach().clone() for t in kept if not t.is_leaf}
     try:
-        return copy.deepcopy(module)
+        return copy.deepcopy(module, known)
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        remedy = "keep no tensors with a history on it: what a call needs later belongs into ctx"
+        remedy = "make it anew, and keep no tensors with a history on it: what a call needs later belongs into ctx"
         raise CheckError(type(module).__name__, "a module that can be copied", reason, remedy) from error
 
 

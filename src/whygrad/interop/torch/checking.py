@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from whygrad.checking import Report, Verdict, check_gradient
+from whygrad.checking.functions import called as protected
 from whygrad.checking.gradient import Progress
 from whygrad.checking.time_limit import Limited
 from whygrad.interop.torch.calling import Called, Tensors
@@ -20,6 +21,11 @@ from whygrad.interop.torch.habits import Habits
 from whygrad.typing import Array
 
 _NONE = "backward gives None in its place, which stands for zero; its true gradient is not zero: return it"
+
+#: So many calls at most are made in one trial.
+_CALLS = 4
+#: Up to so many entries each is compared.
+_EVERY = 4096
 
 
 def check(
@@ -49,7 +55,8 @@ def check(
             or only those that require a gradient if any does; so are a module's parameters. Labels, sizes and
             whatever else stay as they are.
         seed: of the random ``dy`` and of PyTorch's random numbers, which are the same in every call.
-        full: compare every entry; None compares every entry of inputs of up to 2,048 and projects larger ones.
+        full: compare every entry; False compares along random directions. None compares every entry unless there
+            are more than 4,096 in all.
         habits: False to compare the numbers in float64 only.
         time_limit: seconds that one call may take.
         axes: names of the axes of inputs, for the sentences.
@@ -84,9 +91,10 @@ def check(
     began = time.perf_counter()
     called = Called(function_or_module, inputs, seed=seed)
     asked = _Asked(called)
+    total = sum(t.numel() for t in called.tensors.values())
     report = asked.compare(
         seed=seed,
-        full=full,
+        full=total <= _EVERY if full is None else full,
         time_limit=time_limit,
         axes=axes,
         sizes=sizes,
@@ -95,9 +103,9 @@ def check(
     )
     rows, remarks, evaluations = list(report.rows), list(report.findings), report.evaluations
     if habits and all(row.verdict.good or row.verdict is Verdict.UNDECIDED for row in rows):
-        limited = Limited(time_limit)
-        tried = Habits(called, asked.exact(), rows, seed)
-        rows = limited.run(limited.wrap("forward and backward", tried.rows))
+        limited = Limited(_CALLS * time_limit)
+        tried = Habits(called, asked.exact(), rows, limited, seed)
+        rows = limited.run(lambda: protected("forward or backward", tried.rows))
         remarks += tried.remarks
         evaluations += tried.calls
     return replace(

@@ -17,7 +17,7 @@ from whygrad.diagnosis.adapting import NAMES, roles
 from whygrad.diagnosis.functions import TIME_LIMIT
 from whygrad.diagnosis.registry import subject as subject_of
 from whygrad.errors import OptionError
-from whygrad.interop.torch.calling import Called, Tensors, callable_of, function_of, has_backward, parameter_names
+from whygrad.interop.torch.calling import Called, Tensors, callable_of, function_of, parameter_names
 from whygrad.interop.torch.gradients import Gradients, differentiable, gradients, misshapen, refused_shape
 from whygrad.typing import Array
 
@@ -207,7 +207,7 @@ class _Adapted:
 
     def _with_options(self, options: Mapping[str, Any]) -> torch.nn.Module:
         assert self.module is not None
-        module = copy.deepcopy(self.module) if has_backward(self.module) else copy.copy(self.module)
+        module = copy.copy(self.module)
         for name, value in options.items():
             now = getattr(self.module, name)
             pair = isinstance(now, tuple) and not isinstance(value, tuple)

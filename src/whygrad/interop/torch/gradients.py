@@ -84,20 +84,24 @@ def back(
     again: bool = False,
 ) -> Gradients:
     """Return the gradients of Σ dy·y in the leaves that require one; ``again`` keeps what another call needs."""
-    used = range(len(ys)) if only is None else [only]
+    # An output may depend on some of the inputs only, and where these require no gradient it does not either.
+    used = [i for i in (range(len(ys)) if only is None else [only]) if ys[i].requires_grad]
     sources = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
-    raw: Any = torch.autograd.grad(
-        [ys[i] for i in used],
-        list(sources.values()),
-        [dys[i] for i in used],
-        retain_graph=again,
-        allow_unused=True,
-    )
+    raw: Any = [None] * len(sources)
+    if used:
+        raw = torch.autograd.grad(
+            [ys[i] for i in used],
+            list(sources.values()),
+            [dys[i] for i in used],
+            retain_graph=again,
+            allow_unused=True,
+        )
     found = Gradients()
     for (name, leaf), gradient in zip(sources.items(), raw, strict=True):
         if gradient is None:
             found.none.add(name)
-        found[name] = torch.zeros_like(leaf) if gradient is None else gradient
+            gradient = torch.zeros_like(leaf)  # noqa: PLW2901
+        found[name] = gradient.to_dense() if gradient.is_sparse else gradient
     return found
 
 
