@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from whygrad.errors import OptionError
 from whygrad.explanation.terms import (
     add,
+    affine,
     avg_pool2d,
     batch_norm2d,
     binary_cross_entropy,
@@ -33,7 +34,6 @@ from whygrad.explanation.terms import (
     pad2d,
     relu,
     reshape,
-    scale_shift,
     sigmoid,
     silu,
     softmax,
@@ -46,7 +46,7 @@ from whygrad.explanation.terms import (
 from whygrad.explanation.terms.rule import Rule
 
 _MODULES = (
-    add, scale_shift, avg_pool2d, batch_norm2d, binary_cross_entropy, clip, concat, conv2d, conv_transpose2d,
+    add, affine, avg_pool2d, batch_norm2d, binary_cross_entropy, clip, concat, conv2d, conv_transpose2d,
     cross_entropy, dropout, elu, flatten, gelu, global_avg_pool2d, half_squared_error, hinge, layer_norm,
     leaky_relu, linear, log_softmax, lrn, max_pool2d, mean_squared_error, mul, pad2d, relu, reshape, sigmoid,
     silu, softmax, softplus, take2d, tanh, transpose, upsample_nearest2d,

@@ -7,7 +7,7 @@ from math import inf
 
 from whygrad.interop.onnx.building import Builder, known, scalar, traced
 from whygrad.interop.onnx.mappers.arithmetic import times
-from whygrad.interop.onnx.mappers.constants import scale, scaled_by
+from whygrad.interop.onnx.mappers.constants import affine_weight, scale
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError, Value
 from whygrad.layers import ELU, GELU, Clip, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
@@ -87,7 +87,7 @@ def prelu(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     x = traced(inputs[0])
     known(inputs[1], "slope")
     assert isinstance(inputs[1], Known)
-    below = scaled_by(builder.layer(Clip(-inf, 0.0), x), inputs[1], builder)
+    below = affine_weight(builder.layer(Clip(-inf, 0.0), x), inputs[1], builder)
     return builder.add(builder.layer(ReLU(), x), below)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whygrad.interop.onnx.building import Builder, traced
-from whygrad.interop.onnx.mappers.constants import scale, scaled_by, shifted_by
+from whygrad.interop.onnx.mappers.constants import affine_bias, affine_weight, scale
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError, Value
 from whygrad.layers import Mul
@@ -19,7 +19,7 @@ def add(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     a = traced(a)
     if isinstance(b, Known):
         name = next(name for name in node.inputs if builder.values[name] is a)
-        return shifted_by(a, b, builder, once=builder.used_once(a, name))
+        return affine_bias(a, b, builder, once=builder.used_once(a, name))
     return builder.add(*_alike(a, traced(b), builder))
 
 
@@ -27,9 +27,9 @@ def subtract(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     """Make a difference: a sum with the opposite."""
     a, b = inputs
     if isinstance(a, Known):
-        return shifted_by(traced(b), a, builder, factor=-1.0, trained=False)
+        return affine_bias(traced(b), a, builder, factor=-1.0, trained=False)
     if isinstance(b, Known):
-        return shifted_by(traced(a), Known(-b.array), builder, trained=False)
+        return affine_bias(traced(a), Known(-b.array), builder, trained=False)
     return builder.add(*_alike(traced(a), scale(traced(b), -1.0, builder), builder))
 
 
@@ -39,7 +39,7 @@ def multiply(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     if isinstance(a, Known):
         a, b = b, a
     if isinstance(b, Known):
-        return scaled_by(traced(a), b, builder)
+        return affine_weight(traced(a), b, builder)
     return times(traced(a), traced(b), builder)
 
 
@@ -60,7 +60,7 @@ def divide(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     if not np.issubdtype(divisor.array.dtype, np.floating) or not divisor.array.all():
         raise UnsupportedError("it divides by 0, or by whole numbers")
     inverse = (1 / divisor.array.astype(np.float64)).astype(divisor.array.dtype)
-    return scaled_by(traced(inputs[0]), Known(inverse), builder, trained=False)
+    return affine_weight(traced(inputs[0]), Known(inverse), builder, trained=False)
 
 
 def negate(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
