@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 LESSONS: dict[str, str] = {
+    "product_factors_swapped": "y = a·b, so ∂y/∂a = b and ∂y/∂b = a. Each factor's gradient has the other factor.",
+    "product_treated_as_sum": "A sum hands dy on to both of its inputs. A product multiplies it by the other "
+    "factor.",
+    "missing_weight_factor": "y = w·x, so ∂y/∂x = w. What comes from above has to be multiplied by the weight.",
+    "weight_gradient_without_input": "y = w·x, so ∂y/∂w = x. The weight's gradient is the sum of dy·x, the "
+    "bias's that of dy.",
+    "lrn_neighbours_missing": "x stands in the mean square of every channel around it. Each of those outputs sends "
+    "gradient back to it.",
+    "lrn_factor_wrong": "The mean square's derivative is 2·α/size·x, and the power's is −β·s^(−β−1). No factor may "
+    "be left out.",
+    "transpose_not_inverted": "The gradient of a transpose takes the inverse order of the axes: argsort(axes). For "
+    "three axes and more that is seldom the same order.",
     "batch_scale_wrong": "The factor belongs to the loss: a mean over N samples gives every gradient 1/N, once, "
     "and a sum gives none. "
     "It must be the one that the loss has, in every parameter alike.",
