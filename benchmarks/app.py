@@ -17,6 +17,7 @@ from benchmarks import inference as inference_command
 from benchmarks import layers as layers_command
 from benchmarks import machine
 from benchmarks import memory as memory_command
+from benchmarks import recipes as recipes_command
 from benchmarks import start as start_command
 from benchmarks import train as train_command
 from benchmarks.idx import DataFileError, read_mnist
@@ -213,6 +214,28 @@ def accuracy(
     report.content["options"] |= {"goal": goal, "learning_rate": learning_rate, "seed": seed, "every": every}
     with machine.using(settings.threads, torch=settings.torch):
         accuracy_command.measure(read_mnist(data), recipe, settings, report)
+    _finish(report)
+
+
+@app.command()
+def recipes(
+    data: Annotated[list[str] | None, typer.Option(help="mnist or fashion-mnist; may be repeated.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option(help="default or best; may be repeated.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many, from 0.")] = 5,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with the files of the data set.")] = None,
+    into: Annotated[Path, typer.Option(help="Folder for the runs; those that are there are not repeated.")] = Path(
+        "runs/recipes"
+    ),
+    threads: Threads = None,
+    json: Json = None,
+) -> None:
+    """Accuracies and times of the recipes of `whygrad train`, seed by seed."""
+    used = threads or machine.cores()
+    report = Report("recipes", machine.describe(used), json)
+    into.mkdir(parents=True, exist_ok=True)
+    for name in data or ("mnist", "fashion-mnist"):
+        for each in recipe or ("default", "best"):
+            recipes_command.measure(name, each, list(range(seeds)), into, report, data_dir=data_dir, threads=used)
     _finish(report)
 
 

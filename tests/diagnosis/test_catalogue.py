@@ -103,9 +103,9 @@ def _differ(probes, output, wrong, other):
     """Whether two sets of mistakes give different numbers, up to a factor, where both can be computed."""
     for probe in probes:
         x, y = predict(probe, output, wrong), predict(probe, output, other)
-        if x is None:
+        if x is None or not np.isfinite(x).all():
             continue
-        if y is None or x.shape != y.shape:
+        if y is None or x.shape != y.shape or not np.isfinite(y).all():
             return True
         c = float(x.ravel() @ y.ravel()) / max(float(y.ravel() @ y.ravel()), 1e-300)
         if not np.allclose(x, c * y, rtol=1e-4, atol=1e-7 * max(1.0, float(np.abs(x).max(initial=0)))):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whygrad import engines
 from whygrad.errors import DTypeError, OptionError, ShapeError
 from whygrad.optim import SGD, Adam, AdamW, Optimizer, OptimizerState, RMSprop, StepDecay
 
@@ -222,9 +223,36 @@ def test_a_schedule_that_returns_nonsense_is_refused_with_its_step():
 
 
 @each
-def test_several_parameters_are_updated_as_each_is_alone(optimizer):
+@pytest.mark.parametrize("engine", ["compiled", "definition"])
+def test_several_parameters_are_updated_as_each_is_alone(optimizer, engine):
     rng = np.random.default_rng(0)
-    given = [(*rng.normal(size=(2, n, 3)), {s: rng.random((n, 3)) for s in optimizer.slot_names}) for n in (1, 4)]
-    for (w, g, old), (new, kept) in zip(given, optimizer.rules(given, 0.1, 3), strict=True):
-        alone, alone_kept = optimizer.rule(w, g, old, 0.1, 3)
-        np.testing.assert_equal((new, kept), (alone, alone_kept))
+    shapes = [(1, 3), (4, 3), (0,), ()]
+    ws, gs = [rng.normal(size=shape) for shape in shapes], [rng.normal(size=shape) for shape in shapes]
+    old = {slot: [rng.uniform(1, 2, shape) for shape in shapes] for slot in optimizer.slot_names}
+    with engines.engine(engine):
+        new, kept = optimizer.rules(ws, gs, old, 0.1, 3)
+        assert list(kept) == list(optimizer.slot_names)
+        assert len(new) == len(shapes)
+        for i, w in enumerate(ws):
+            alone, alone_kept = optimizer.rules(
+                [w], [gs[i]], {slot: [held[i]] for slot, held in old.items()}, 0.1, 3
+            )
+            np.testing.assert_equal(new[i], alone[0])
+            for slot, held in kept.items():
+                np.testing.assert_equal(held[i], alone_kept[slot][0])
+            by_rule, kept_by_rule = optimizer.rule(w, gs[i], {slot: held[i] for slot, held in old.items()}, 0.1, 3)
+            np.testing.assert_allclose(new[i], by_rule, rtol=1e-12)
+            for slot, held in kept.items():
+                np.testing.assert_allclose(held[i], kept_by_rule[slot], rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW, RMSprop])
+def test_a_subclass_with_a_rule_of_its_own_is_asked(kind):
+    class Still(kind):
+        def rule(self, w, g, old, rate, t):
+            return w, {}
+
+    optimizer, params = Still(0.1), {"w": np.ones(3)}
+    new, state = optimizer.update(params, {"w": np.ones(3)}, optimizer.init(params))
+    np.testing.assert_array_equal(new["w"], params["w"])
+    assert all((held["w"] == 0).all() for held in state.slots.values())

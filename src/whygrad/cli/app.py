@@ -21,6 +21,7 @@ from whygrad.cli.explain import explain
 from whygrad.cli.export import export
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
+from whygrad.cli.report import report
 from whygrad.cli.train import train
 from whygrad.cli.verify import verify
 from whygrad.cli.warmup import warmup
@@ -46,6 +47,7 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(report)
 app.command()(explain)
 app.command()(verify)
 app.command()(diagnose)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from whygrad.cli import console
-from whygrad.errors import OptionError
+from whygrad.errors import OptionError, WhygradError
 
 if TYPE_CHECKING:
     from whygrad.diagnosis.report import Diagnosis
 
-#: Exit codes: something is wrong and its cause is known; it is not.
-FOUND, UNKNOWN = 1, 3
+#: Exit codes: something is wrong and its cause is known; it is not; nothing could be asked.
+FOUND, UNKNOWN, USAGE = 1, 3, 2
 
 
 def diagnose(
@@ -42,7 +42,8 @@ def diagnose(
 
     A Python file is executed, in a process of its own: read files of strangers first.
 
-    Exit code 0: healthy; 1: a bug was found; 3: something is wrong, and the cause is not known.
+    Exit code 0: healthy; 1: a bug was found; 2: there is nothing to judge, such as a file that cannot be read; 3:
+    something is wrong, and the cause is not known.
 
     Example: `whygrad diagnose my_layer.py --op conv2d`
     """
@@ -54,7 +55,11 @@ def diagnose(
         "layout": layout,
         "weights": weights,
     }
-    found = _diagnosed(target, {k: v for k, v in options.items() if v is not None}, seed, time_limit)
+    try:
+        found = _diagnosed(target, {k: v for k, v in options.items() if v is not None}, seed, time_limit)
+    except WhygradError as error:  # 1 is for bugs that were found
+        console.print_error(str(error))
+        raise typer.Exit(USAGE) from None
     if as_json:
         console.print_json(found.to_dict())
     else:

@@ -20,7 +20,7 @@ def info(
     Example: `whygrad info runs/digits-1`
     """
     opened = Run(run)
-    experiment = opened.experiment()
+    plan = opened.plan()
     records = read_metrics(run / "metrics.jsonl")
     epochs = [record for record in records if "epoch_loss" in record]
     summary = opened.summary
@@ -40,9 +40,9 @@ def info(
         f"[bold]{console.plain(run)}[/], written by whygrad {console.plain(opened.config.get('whygrad', '?'))}\n"
     )
     for name, value in opened.recipe.to_dict().items():
-        if value is not None:
-            shown.print(f"  {name:<13}  {value}")
-    shown.print(f"\n{experiment.model}\n", markup=False)
+        if value not in (None, "", False):
+            shown.print(f"  {name:<15}  {console.plain(value)}")
+    shown.print(f"\n{plan.model}\n", markup=False)
     for record in epochs:
         shown.print(_line(record))
     if summary is None:

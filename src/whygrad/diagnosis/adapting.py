@@ -82,6 +82,7 @@ class Result:
     refused: bool = False  #: whether it raised on purpose: it does not do these sizes
     y: Array | None = None  #: what its forward gave
     written: tuple[str, ...] = ()  #: the inputs that it wrote to
+    left: dict[str, Array] = field(default_factory=dict)  #: how it left those
     printed: bool = False
     late: bool = False  #: whether dx depends on the learning rate: weights are updated before it is computed
 
@@ -284,8 +285,14 @@ class Code:
                 return result
         if self.backward is not None:
             self._run_backward(probe, values, cache, result)
-        result.written = tuple(n for n, a in before.items() if not np.array_equal(a, values[n], equal_nan=True))
+        self._look(values, before, result)
         return result
+
+    def _look(self, values: Mapping[str, Any], before: Mapping[str, Array], result: Result) -> None:
+        """Note which inputs are no longer what they were."""
+        changed = [n for n, a in before.items() if not np.array_equal(a, values[n], equal_nan=True)]
+        result.written = tuple(changed)
+        result.left = {n: np.array(self.layout.from_person(n, values[n])) for n in changed}
 
     def _values(self, probe: Probe) -> tuple[dict[str, Any], dict[str, Array]]:
         arrays = {

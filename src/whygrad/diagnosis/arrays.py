@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from itertools import permutations
+from dataclasses import replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +15,11 @@ from whygrad.diagnosis.adapting import Result, as_array
 from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.functions import conventions
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE
+from whygrad.diagnosis.joined import activation_inside, over
 from whygrad.diagnosis.judging import Outcome, judge
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
-from whygrad.diagnosis.report import Diagnosis
+from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.errors import OptionError, ShapeError
 from whygrad.typing import Array
 
@@ -94,13 +96,43 @@ def diagnose_arrays(
         probe, results, notes = _read(target, inputs, results, options, layout, weights)
         exact = {name: precision if precision is not None else digits(a) for name, a in results.items()}
         outcome = Outcome(probe, Result(dict(results), y=results.get("y")))
-        findings = []
-        for name in results:
-            findings.append(judge(target, name, [outcome], precision=exact[name]))
-        findings = conventions(findings)
+        findings = _findings(target, outcome, list(results), exact)
+        inside = activation_inside(target, [outcome])
+        if inside is not None and len(results) > 1:
+            findings, said = _with_activation(target, inside, outcome, findings, exact)
+            notes.append(said)
     return Diagnosis(
         subject=target.name, findings=tuple(findings), notes=tuple(notes), calls=0, seconds=time.monotonic() - began
     )
+
+
+def _findings(target: Subject, outcome: Outcome, names: list[str], exact: Mapping[str, float]) -> list[Finding]:
+    return conventions([judge(target, name, [outcome], precision=exact[name]) for name in names])
+
+
+def _with_activation(
+    target: Subject, inside: Subject, outcome: Outcome, plain: list[Finding], exact: Mapping[str, float]
+) -> tuple[list[Finding], str]:
+    """Return the findings where y shows an activation, and how dy was read: before the activation or behind it.
+
+    With δ = ∂E/∂z the operation ends before its activation, and y is what the next layer sees. With ∂E/∂y the
+    activation belongs to it. The reading is taken in which more is right.
+    """
+    probe, names = outcome.probe, [f.output for f in plain]
+    behind = _findings(inside, Outcome(over(probe, inside), outcome.result), names, exact)
+    before = Outcome(replace(probe, options={**probe.options, "_y": outcome.result.y}), outcome.result)
+    within = _findings(target, before, [n for n in names if n != "y"], exact)
+    right = Finding(output="y", verdict=Judgement.RIGHT)
+
+    def good(findings: list[Finding]) -> tuple[int, int]:
+        return sum(f.fine for f in findings), sum(f.cause is not None for f in findings)
+
+    if good(behind) > good([*within, right]):
+        return behind, f"read as {inside.name}, since that is what y shows, with dy = ∂E/∂y"
+    return [
+        *within,
+        right,
+    ], f"read as {inside.name}, since that is what y shows, with dy = ∂E/∂z before the activation"
 
 
 def digits(a: Array) -> float:
@@ -242,25 +274,35 @@ def _readings(
 
 
 def _with_axes(arrays: Mapping[str, Array], image: str, kernel: str) -> Iterator[Reading]:
-    """Yield a reading with axes of size 1 put where the order wants them."""
-    turned: dict[str, Array] = {}
-    for name, a in arrays.items():
-        order, usual = (kernel, "FCRS") if name in ("w", "dw") else (image, "NCHW")
-        if name in ("b", "db") or not order:
-            turned[name] = a.reshape(-1) if name in ("b", "db") and a.size == max((*a.shape, 1)) else a
-            continue
-        if a.ndim > 4:
+    """Yield readings with axes of size 1 put where the order wants them; samples left out before channels."""
+    families = ({"x", "dx"}, {"dy", "y"}, {"w", "dw"})
+    for choices in product((0, 1), repeat=len(families)):
+        turned: dict[str, Array] = {}
+        for name, a in arrays.items():
+            if name in ("b", "db") or (name in ("w", "dw") and not kernel):
+                turned[name] = a.reshape(-1) if name in ("b", "db") and a.size == max((*a.shape, 1)) else a
+                continue
+            order, usual = (kernel, "FCRS") if name in ("w", "dw") else (image, "NCHW")
+            choice = next((c for c, family in zip(choices, families, strict=True) if name in family), 0)
+            full = _full(a, order, choice)
+            if full is None:
+                return
+            turned[name] = full.transpose([order.index(letter) for letter in usual])
+        yield Reading(image, kernel, turned)
+        if not any(a.ndim == 3 for a in arrays.values()):
             return
-        missing = 4 - a.ndim
-        places = [p for p in permutations(range(4), missing) if list(p) == sorted(p)]
-        keep = [p for p in places if not any(order[i] in "HWRS" for i in p)]
-        if missing and not keep:
-            return
-        full = np.expand_dims(a, keep[0]) if missing else a
-        if missing == 1 and len(keep) > 1:  # the sample or filter is left out rather than the channel
-            full = np.expand_dims(a, next((p for p in keep if order[p[0]] in "NF"), keep[0]))
-        turned[name] = full.transpose([order.index(letter) for letter in usual])
-    yield Reading(image, kernel, turned)
+
+
+def _full(a: Array, order: str, choice: int) -> Array | None:
+    """Return an array with four axes: without two, samples and channels are missing; without one, either."""
+    beside = [i for i, letter in enumerate(order) if letter in "NFC"]
+    beside.sort(key=lambda i: order[i] == "C")
+    missing = 4 - a.ndim
+    if missing < 0 or missing > len(beside):
+        return None
+    if missing == 1:
+        return np.expand_dims(a, beside[choice])
+    return np.expand_dims(a, tuple(sorted(beside))) if missing else a
 
 
 def _probe(
@@ -280,6 +322,15 @@ def _probe(
         if name in target.inputs and name not in arrays and "x" in arrays:
             arrays[name] = np.ones(arrays["x"].shape[1]) if name == "gamma" else np.zeros(arrays["x"].shape[1])
     probe = Probe("your arrays", {n: arrays[n] for n in target.inputs if n in arrays}, dy, target, dict(options))
+    for output in [name for name in reading.arrays if name in target.build or name == "y"]:
+        needed = [n for n in made_from(target, output) if n not in given and n != "b"]
+        if needed:
+            raise OptionError(
+                "diagnose_arrays",
+                f"{' and '.join(needed)}, which {output} is made from",
+                "none",
+                f"pass {needed[0]} too",
+            )
     missing = [n for n in target.inputs if n not in arrays]
     if missing:
         remedy = "pass it: the right gradient is made from it"
@@ -290,4 +341,27 @@ def _probe(
         return None
     if dy.size and dy.shape != y.shape:
         return None
+    shown = reading.arrays.get("y")
+    if "b" in target.inputs and "b" not in given and shown is not None and shown.shape == y.shape:
+        probe = probe.changed(b=_bias(shown - y))
     return probe if dy.size else probe.changed(np.zeros(y.shape))
+
+
+def made_from(target: Subject, output: str) -> tuple[str, ...]:
+    """Return the inputs that an output is made from, beside dy.
+
+    Example:
+        >>> made_from(subject_of("conv2d"), "dx"), made_from(subject_of("relu"), "dx")
+        (('w',), ('x',))
+    """
+    if "w" not in target.inputs or output == "y":
+        return target.inputs
+    return {"dx": ("w",), "dw": ("x",)}.get(output, ())
+
+
+def _bias(rest: Array) -> Array:
+    """Return the bias that a value shows: the same number in all of a filter's outputs, or else none."""
+    axes = tuple(i for i in range(rest.ndim) if i != 1)
+    mean = rest.mean(axes)
+    spread = np.ptp(rest, axis=axes).max(initial=0)
+    return mean if spread <= 1e-3 * max(float(np.abs(rest).max(initial=0)), 1e-300) else np.zeros_like(mean)

@@ -80,6 +80,13 @@ class Subject:
     linear: bool = True  #: whether the gradients are linear in dy
     lines: Mapping[str, str] = field(default_factory=dict)  #: for each output the right line of code
     alternatives: Callable[[Probe, str], list[Array]] | None = None  #: what is right as well, at ties and kinks
+    companions: tuple[Mistake, ...] = ()  #: where there are some, two mistakes at once are one of these and another
+    terms: Mapping[str, Callable[[Probe], list[Any]]] = field(
+        default_factory=dict
+    )  #: what a gradient is the sum of
+    contributions: Mapping[str, Callable[[Probe], list[Array]]] = field(
+        default_factory=dict
+    )  #: what each entry is the sum of, along the last axis, NaN where there is nothing; in one or several readings
 
     def of(self, output: str) -> list[Mistake]:
         """Return the mistakes about an output."""

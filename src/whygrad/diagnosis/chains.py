@@ -107,9 +107,14 @@ class Chain:
         """What the sum over samples is multiplied by."""
         return self.factor / n if self.per_sample else self.factor
 
-    def gradients(self, params: Mapping[str, Array], x: Array, t: Array, joints: Joints) -> dict[str, Array]:
-        """Return the gradients of all parameters, with mistakes in the stages that the joints name."""
-        probes = forward(self.stages, params, x)
+    def gradients(
+        self, params: Mapping[str, Array], x: Array, t: Array, joints: Joints, ahead: Sequence[Probe] | None = None
+    ) -> dict[str, Array]:
+        """Return the gradients of all parameters, with mistakes in the stages that the joints name.
+
+        ``ahead`` is what ``forward`` gave for these parameters, which the mistakes do not change.
+        """
+        probes = forward(self.stages, params, x) if ahead is None else ahead
         out = probes[-1].y
         goal = target_like(t, out)
         delta = self.loss.gradient(out, goal) * self.scale(len(x))
@@ -165,14 +170,18 @@ class Chain:
         probe = probes[k].changed(delta.reshape(probes[k].y.shape))
         probe.__dict__["y"] = probes[k].y
         for role, name in stage.params.items():
-            value = _predicted(probe, f"d{role}", joints.get(f"{k}.d{role}"))
+            value = _predicted(probe, f"d{role}", self._wrong(joints, k, f"d{role}"))
             found[name] = stage.back(role, value, params[name])
         if not any("w" in s.params for s in self.stages[:k]):
             return delta
-        value = _predicted(probe, "dx", joints.get(f"{k}.dx"))
+        value = _predicted(probe, "dx", self._wrong(joints, k, "dx"))
         if value.shape != probe["x"].shape:
             raise ImpossibleError
         return value
+
+    def _wrong(self, joints: Joints, k: int, output: str) -> Mistake | None:
+        """Return the mistake in a stage: its own, or one that all stages of its kind have."""
+        return joints.get(f"{k}.{output}") or joints.get(f"every {self.stages[k].kind}.{output}")
 
     def _mixed(
         self,

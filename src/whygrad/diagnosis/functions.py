@@ -17,7 +17,9 @@ from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.domains import domains
 from whygrad.diagnosis.hints import source_of
-from whygrad.diagnosis.judging import Outcome, judge
+from whygrad.diagnosis.hypotheses import same
+from whygrad.diagnosis.joined import activation_inside, over
+from whygrad.diagnosis.judging import RIGHT, Outcome, judge, judged
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.own import own_subject, recognised
@@ -179,12 +181,18 @@ def _judged(
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
     outcomes, said = _one_rank(outcomes)
     notes += said
+    inside = activation_inside(subject, outcomes)
+    if inside is not None:
+        outcomes = [Outcome(over(o.probe, inside), o.result) for o in outcomes]
+        subject = inside
+        notes.append(f"read as {inside.name}, since that is what your forward computes")
     if subject.name == "dropout":
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
     if backward is not None:
-        findings = [judge(subject, output, outcomes, source) for output in code.outputs]
+        findings = judged(subject, code.outputs, outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
+        findings = [_of_what_is_left(f, outcomes) for f in findings]
         again = (
             masks.resampled(outcomes)
             if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine
@@ -288,13 +296,15 @@ def _laid_out(
             break
     assert best is not None
     _, code, chosen = best
-    usual = chosen == layouts(subject)[0]
-    notes = (
-        []
-        if usual
-        else [f"read with images as {chosen.images} and weights as {chosen.weights}, which fit your shapes"]
-    )
-    return code, notes
+    return code, [] if chosen == layouts(subject)[0] else [read_as(subject, chosen)]
+
+
+def read_as(subject: Subject, layout: Layout) -> str:
+    """Return how arrays were read, as a note."""
+    weights = {"IO": "(in, out)", "OI": "(out, in)"}.get(layout.weights, layout.weights)
+    told = [f"images as {layout.images}"] if subject.name.endswith("2d") else []
+    told += [f"weights as {weights}"] if "w" in subject.inputs else []
+    return f"read with {' and '.join(told)}, which fits your shapes"
 
 
 def _fits(probe: Probe, result: Result) -> float:
@@ -349,6 +359,25 @@ def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) ->
             found if found is not None and finding.verdict is not Judgement.MISSING and not random else finding
         )
     return changed
+
+
+def _of_what_is_left(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
+    """Return the finding about a gradient that is right for the inputs as the code leaves them."""
+    if finding.verdict is not Judgement.WRONG or not any(o.result.left for o in outcomes):
+        return finding
+    output, names = finding.output, sorted({n for o in outcomes for n in o.result.left} - {"dy"})
+    for o in outcomes:
+        value = o.result.outputs.get(output)
+        inputs = {n: a for n, a in o.result.left.items() if n in o.probe.inputs}
+        if value is None or not same(value, o.probe.changed(**inputs).right[output], RIGHT):
+            return finding
+    label = "cache_overwritten_in_place"
+    return Finding(
+        output=output, verdict=Judgement.WRONG, cause=label, also=tuple(dict.fromkeys((finding.cause or label,))),
+        says=f"your {output} is that of another {' and '.join(names)}: the code writes to it before it is read",
+        evidence={"misfit": 0.0, "probes": len(outcomes)}, fix=f"{names[0]} = {names[0]}.copy()",
+        where=finding.where, lesson=LESSONS[label],
+    )  # fmt: skip
 
 
 def _late(finding: Finding) -> Finding:

@@ -11,11 +11,23 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import Result
 from whygrad.diagnosis.catalogue import Mistake, Subject, predict
+from whygrad.diagnosis.composition import composed, overwritten, turned, uniform
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
-from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
+from whygrad.diagnosis.hypotheses import (
+    EXACT,
+    SINGLE,
+    Hypothesis,
+    Sample,
+    Search,
+    patience_of,
+    same,
+    search,
+    shared,
+)
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
+from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.scaling import Factor
@@ -23,8 +35,8 @@ from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
-#: Entries that have to be wrong where not all sizes are judged, and seconds that this may take for one output.
-ENOUGH, PATIENCE = 12, 1.5
+#: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
+ENOUGH, PATIENCE = 12, 1.0
 #: What a lone factor is called, unless the operation knows better.
 FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
 
@@ -56,7 +68,11 @@ def judge(
     failed = [o for o in outcomes if o.result.error is not None and not o.result.refused]
     if not wrong:
         return _right(output, outcomes, failed)
-    found, domain = explained(subject, output, known)
+    first = search(subject, output, known, pairs=False)
+    read_off = None if first.accepted else _read_off(subject, output, known)
+    if read_off is not None:
+        return replace(read_off, where=places(samples, output))
+    found, domain = explained(subject, output, known, first)
     where = places([s for s in samples if not domain.name or s.probe.name in domain.probes], output)
     if domain.name:
         judged = f"judged for {domain.name}, since beyond it the results do not fit together"
@@ -65,24 +81,42 @@ def judge(
     if found.accepted:
         told = _explained(subject, output, found, known, where, source)
         return replace(told, evidence={**told.evidence, "sizes": domain.name}) if domain.name else told
-    return _unexplained(subject, output, wrong, known, where, found)
+    return _unexplained(subject, output, wrong, where, found)
 
 
-def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[Search, Domain]:
+def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
+    """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
+    for read in (uniform, turned, composed, overwritten, cut):
+        found = read(subject, output, known)
+        if found is not None:
+            return found
+    return regulariser(output, known)
+
+
+def judged(
+    subject: Subject, outputs: Sequence[str], outcomes: Sequence[Outcome], source: str = ""
+) -> list[Finding]:
+    """Return the findings about several outputs, which share the patience of two."""
+    samples = {output: [sample_of(o, output) for o in outcomes] for output in outputs}
+    wrong = sum(any(s.value is not None and not right(s, n) for s in known) for n, known in samples.items())
+    with shared(wrong):
+        return [judge(subject, output, outcomes, source) for output in outputs]
+
+
+def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
     """Return what explains an output, and for which sizes: all of them, or those that the code may be meant for.
 
-    A mistake, then two, that explain every number are believed first. Fewer sizes are tried only after that, and
-    there a mistake has to do without a factor that nothing explains.
+    A mistake, for which the first search was, then two, that explain every number are believed first. Fewer sizes
+    are tried only after that, and there a mistake has to do without a factor that nothing explains.
     """
     whole = Domain("", frozenset(s.probe.name for s in known))
-    first = search(subject, output, known, pairs=False)
     if first.accepted:
         return first, whole
     if _reachable(subject, output, known):
         both = search(subject, output, known)
         if both.accepted:
             return both, whole
-    began = time.monotonic()
+    began = time.thread_time()
     kinds = domains([s.probe for s in known])[1:]
     for pairs in (False, True):
         for domain in kinds[: 8 if pairs else None]:
@@ -94,7 +128,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
             named = [h for h in found.accepted if h.factor.named and h.mistakes]
             if named:
                 return found._replace(accepted=named), domain
-            if time.monotonic() - began > PATIENCE:
+            if time.thread_time() - began > patience_of(PATIENCE):
                 return first, whole
     return first, whole
 
@@ -208,7 +242,8 @@ def places(samples: Sequence[Sample], output: str) -> str:
     bad = [s.probe for s in known if not right(s, output)]
     good = [s.probe for s in known if right(s, output)]
     if not good:
-        return f"wrong at all {len(bad)} sizes that were tried" if len(bad) > 1 else ""
+        noun = "points" if bad[0].subject.name in ("network", "loss") else "sizes"
+        return f"wrong at all {len(bad)} {noun} that were tried" if len(bad) > 1 else ""
     return _tagged(bad, good, "wrong", [p.name for p in bad])
 
 
@@ -233,6 +268,9 @@ def _explained(
 ) -> Finding:
     """Return the finding for the simplest hypothesis, or for several that nothing tells apart."""
     found = found._replace(accepted=[ordered(output, h, known) for h in found.accepted])
+    plain = [h for h in found.accepted if h.mistakes and not h.factor.cost]
+    if output == "y" and plain and not found.accepted[0].mistakes:  # a value is no gradient of a mean or a sum
+        found = found._replace(accepted=[*plain, *found.accepted])
     best = found.accepted[0]
     equals = [h for h in found.accepted if h.cost <= best.cost]
     labels = {label for h in equals for label in _causes(subject, h)[:1]}
@@ -305,7 +343,8 @@ def _written(
     also = tuple(other for other in causes if other != label)
     fixes = [m.fix for m in best.mistakes if m.fix]
     if best.factor.cost:
-        fixes.append(correction(output, best.factor))
+        line = subject.lines.get(output, "") if not best.mistakes else ""
+        fixes.append(correction(output, best.factor) + (f", so that {line}" if line else ""))
     lessons = dict.fromkeys([m.why for m in best.mistakes if m.why] or [LESSONS.get(label, "")])
     misfit = any(s.value is not None and s.value.shape != right_of(s.probe, output).shape for s in known)
     return Finding(
@@ -342,7 +381,7 @@ def sentence(output: str, hypothesis: Hypothesis) -> str:
     if hypothesis.factor.cost:
         factor = hypothesis.factor
         does.append("has the wrong sign" if factor.sign_only else f"is {factor.name} times what it should be")
-    return f"your {output} {', and it '.join(does)}"
+    return f"your {output} {', and it '.join(does)}".replace(", and it is wrong: ", ", and, ")
 
 
 def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[str, Any]:
@@ -358,12 +397,12 @@ def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[s
 
 def with_shapes(fix: str, known: Sequence[Sample]) -> str:
     """Return a line of code with the shapes of the arrays behind it."""
-    if not fix:
-        return ""
     probe = known[0].probe
+    if not fix or probe.subject.name in ("network", "loss"):
+        return fix
     arrays: Mapping[str, Array] = {**probe.inputs, "dy": probe.dy}
-    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim)
-    return f"{fix}  # for {shapes}"
+    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim > 1)
+    return f"{fix}  # {shapes}"
 
 
 def _undecided(
@@ -381,13 +420,8 @@ def _undecided(
     )
 
 
-def _unexplained(
-    subject: Subject, output: str, wrong: Sequence[Sample], known: Sequence[Sample], where: str, found: Search
-) -> Finding:
+def _unexplained(subject: Subject, output: str, wrong: Sequence[Sample], where: str, found: Search) -> Finding:
     """Return what is known of an error whose cause is not."""
-    added = regulariser(output, known)
-    if added is not None:
-        return added
     sample = max(
         wrong,
         key=lambda s: (s.value is not None and s.value.shape == right_of(s.probe, output).shape, s.probe.dy.size),

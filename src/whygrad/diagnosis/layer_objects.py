@@ -86,7 +86,7 @@ class LayerCode(Code):
             y = as_array(raw[0] if isinstance(raw, tuple) else raw)
             result.y = None if y is None else self.layout.from_person("y", y)
             self._backward(made, values, probe, result)
-        result.written = tuple(n for n, a in before.items() if not np.array_equal(a, values[n], equal_nan=True))
+        self._look(values, before, result)
         return result
 
     def _instance(self, probe: Probe) -> Any:

@@ -3,18 +3,6 @@
 from __future__ import annotations
 
 LESSONS: dict[str, str] = {
-    "product_factors_swapped": "y = a·b, so ∂y/∂a = b and ∂y/∂b = a. Each factor's gradient has the other factor.",
-    "product_treated_as_sum": "A sum hands dy on to both of its inputs. A product multiplies it by the other "
-    "factor.",
-    "missing_weight_factor": "y = w·x, so ∂y/∂x = w. What comes from above has to be multiplied by the weight.",
-    "weight_gradient_without_input": "y = w·x, so ∂y/∂w = x. The weight's gradient is the sum of dy·x, the "
-    "bias's that of dy.",
-    "lrn_neighbours_missing": "x stands in the mean square of every channel around it. Each of those outputs sends "
-    "gradient back to it.",
-    "lrn_factor_wrong": "The mean square's derivative is 2·α/size·x, and the power's is −β·s^(−β−1). No factor may "
-    "be left out.",
-    "transpose_not_inverted": "The gradient of a transpose takes the inverse order of the axes: argsort(axes). For "
-    "three axes and more that is seldom the same order.",
     "batch_scale_wrong": "The factor belongs to the loss: a mean over N samples gives every gradient 1/N, once, "
     "and a sum gives none. "
     "It must be the one that the loss has, in every parameter alike.",
@@ -69,6 +57,8 @@ LESSONS: dict[str, str] = {
     "x[c], not with the sum of the channels.",
     "reshape_axes_wrong": "The gradient of a reshape is the inverse reshape, of a transpose the inverse transpose. "
     "A reshape cannot undo a transpose.",
+    "im2col_column_order_mismatch": "A row of the kernel meets its column entry by entry: both are flattened in "
+    "one order of channels and taps. Where forward and backward agree on another, the network learns all the same.",
     "weight_gradient_transposed": "dw has the shape of w, with its axes in the same order. A square layer hides a "
     "transpose.",
     "pool_window_offset_missing": "argmax within a window counts from the window's corner. Its place in the image "
@@ -99,7 +89,6 @@ LESSONS: dict[str, str] = {
     "reads other numbers. Work on a copy.",
     "weights_updated_before_dx": "All gradients are taken at the same weights. Update after dx has been computed.",
     "early_return_in_loop": "A return inside a loop ends it in its first round. It belongs after the loop.",
-    "layers_not_reversed": "The chain rule runs from the loss to the input, in the reverse order of the layers.",
     "dx_all_zero_write_to_copy": "flatten() and fancy indexing give copies: writing to them changes nothing. Use "
     "reshape(-1) of a contiguous array, or index the array itself.",
     "layer_not_trained": "A gradient that is always zero leaves its layer where it started.",
@@ -149,8 +138,6 @@ LESSONS: dict[str, str] = {
     "integer_truncation": "Integer arrays cut off what is written to them. Make them float64.",
     "softmax_overflow": "exp(710) is infinite in float64. Subtract each row's maximum first, which changes nothing "
     "else.",
-    "softmax_global_max": "Subtract each row's own maximum: with the maximum of the whole array the exponentials "
-    "of other rows vanish to 0/0.",
     "kernel_not_rotated": "Forward: y[i] = Σ w[r]·x[i+r]; so dx[a] = Σ w[r]·dy[a−r]. The minus sign is the "
     "rotation by 180 degrees, of rows and columns.",
     "kernel_gradient_flipped": "dw[r] = Σ_i dy[i]·x[i+r]: x is slid over by dy. With the arguments swapped, or "
@@ -173,9 +160,6 @@ LESSONS: dict[str, str] = {
     "loss_derivative_wrong": "The gradient must be the derivative of the loss that is computed: mean square "
     "2(z−t)/n, cross-entropy with softmax (p−t)/N, with sigmoid (p−t)/N.",
     "weights_not_transposed": "y = x·w goes forward with w and back with wᵀ. A square layer hides the difference.",
-    "ceil_or_gap_mishandled": "Rows that no window sees have the gradient 0, and a last partial window counts only "
-    "if the forward pass counted it.",
-    "gradient_wrong_at_kink": "At a kink every number between the one-sided slopes is a subgradient.",
     "mask_inverted": "The mask has to be 1 where the forward pass let x through, and 0 elsewhere.",
     "axis_wrong": "Sums run over the axes that the forward pass summed or broadcast over, and over no other.",
     "sign_or_order_wrong": "Each input gets the part of dy that belongs to it, in the order of the inputs.",

@@ -13,22 +13,25 @@ from whygrad import engines
 from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis.adapting import Result, as_array, guarded, parameters
 from whygrad.diagnosis.catalogue import ImpossibleError, Joints, Mistake, Subject, mistake
-from whygrad.diagnosis.chains import Chain, as_given, identified
+from whygrad.diagnosis.chains import Chain, as_given, forward, identified
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import EXACT, Sample, search
-from whygrad.diagnosis.judging import Outcome, judge, right, sample_of
+from whygrad.diagnosis.judging import Outcome, judge, judged, right, sample_of
 from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
 from whygrad.diagnosis.probes import Probe
+from whygrad.diagnosis.registry import subject
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
 
 TIME_LIMIT = 10.0
-#: Seconds that differences of the loss may take, all points together.
+#: Seconds of the processor that differences of the loss may take, all points together.
 PATIENCE = 4.0
+#: Entries of a network's gradients that are kept for each mistake.
+KEPT = 5000
 #: All gradients one after the other, which one fault has to explain together.
 ALL = "all parameters"
 
@@ -209,9 +212,20 @@ def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
 
 
 def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
-    data = (np.asarray(a, np.float64) for a in p.options["inputs"])
-    x, t = as_given(chain, *data)
-    return chain.gradients(p.inputs, x, t, joints)
+    """Return the gradients of a chain; what was computed for this probe before is kept with it."""
+    memory = p.__dict__.setdefault("memory", {})
+    key = tuple((name, id(value)) for name, value in joints.items() if name != "out")
+    if key in memory:
+        return dict(memory[key])
+    if "ahead" not in memory:
+        data = (np.asarray(a, np.float64) for a in p.options["inputs"])
+        x, t = as_given(chain, *data)
+        memory["ahead"] = x, t, forward(chain.stages, p.inputs, x)
+    x, t, ahead = memory["ahead"]
+    found = chain.gradients(p.inputs, x, t, joints, ahead)
+    if sum(a.size for a in found.values()) < KEPT:
+        memory[key] = found
+    return dict(found)
 
 
 def network_subject(case: _Case, chain: Chain | None) -> Subject:
@@ -240,10 +254,12 @@ def network_subject(case: _Case, chain: Chain | None) -> Subject:
 
     build = {name: one(name) for name in names}
     mistakes = [*_generic(names), *(_faults(chain, names) if chain is not None else ())]
+    companions = tuple(m for m in mistakes if m.label == "ties_duplicate_gradient" and m.joint[0].isdigit())
     return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build, lambda p,
                    _: np.asarray(case.loss(p.inputs)),
                    lambda *_: [], tuple(mistakes), sizes,
-                   factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"})  # fmt: skip
+                   factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"},
+                   companions=companions)  # fmt: skip
 
 
 def _generic(names: Sequence[str]) -> list[Mistake]:
@@ -290,26 +306,31 @@ def _faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
             touched = outputs if output == "dx" else (ALL, stage.params[output[1:]])
             for m in stage.subject.of(output):
                 what = f"going back through {where}, what is passed on " if output == "dx" else ""
-                found.append(
-                    Mistake(
-                        m.label,
-                        touched,
-                        f"{k}.{output}",
-                        m,
-                        f"is wrong: {what or 'it '}{m.does}",
-                        m.fix,
-                        m.also,
-                        m.lesson,
-                        m.rank,
-                    )
-                )
+                does = f"is wrong: {what or 'it '}{m.does}"
+                found.append(replace(m, outputs=touched, joint=f"{k}.{output}", value=m, does=does))
         found += _mixed(chain, k)
+    found += _everywhere(chain, outputs)
     end = "the loss"
     found += [
         Mistake(m.label, outputs, "end", m, f"is wrong: the delta at {end} {m.does}", m.fix, m.also, m.lesson,
                 m.rank)
         for m in loss_mistakes() if m.label not in ("weight_gradient_zero", "axis_wrong")
     ]  # fmt: skip
+    return found
+
+
+def _everywhere(chain: Chain, outputs: Sequence[str]) -> list[Mistake]:
+    """Return mistakes that all stages of a kind have, since they call the same function."""
+    found = []
+    for kind in dict.fromkeys(stage.kind for stage in chain.stages):
+        stages = [k for k, stage in enumerate(chain.stages) if stage.kind == kind]
+        if len(stages) < 2:
+            continue
+        for output in [f"d{role}" for role in chain.stages[stages[0]].params] + ["dx"]:
+            what = "what is passed on " if output == "dx" else "it "
+            for m in subject(kind).of(output):
+                does = f"is wrong: going back through every {kind}, {what}{m.does}"
+                found.append(replace(m, outputs=tuple(outputs), joint=f"every {kind}.{output}", value=m, does=does))
     return found
 
 
@@ -369,9 +390,9 @@ def _points(case: _Case, target: Subject, rng: np.random.Generator) -> list[Prob
         if np.isfinite(case.loss(case.params, fewer)) and case.gradients(case.params, fewer).error is None:
             made.append(("half of the samples", moved(), fewer))
     entries = sum(a.size for a in case.params.values())
-    began = time.monotonic()
+    began = time.thread_time()
     case.loss(case.params)
-    cost = 4 * entries * (time.monotonic() - began)
+    cost = 4 * entries * (time.thread_time() - began)
     kept = made if cost * len(made) < PATIENCE or ALL in target.build else made[:1]
     return [Probe(name, dict(a), np.ones(()), target, {"inputs": b}) for name, a, b in kept]
 
@@ -380,6 +401,19 @@ def _findings(
     target: Subject, case: _Case, outcomes: Sequence[Outcome], source: str, *, known: bool
 ) -> list[Finding]:
     """Return a finding for each parameter: by one fault for all together, or else each by its own."""
+    return [_as_gradient(f) for f in _by_name(target, case, outcomes, source, known=known)]
+
+
+def _as_gradient(finding: Finding) -> Finding:
+    """Return a finding that calls the gradient of W1 dW1."""
+    name = finding.output
+    fix = finding.fix.replace(name, f"d{name}") if finding.fix.startswith(f"{name} = ") else finding.fix
+    return replace(finding, says=finding.says.replace(f"your {name} ", f"your d{name} ", 1), fix=fix)
+
+
+def _by_name(
+    target: Subject, case: _Case, outcomes: Sequence[Outcome], source: str, *, known: bool
+) -> list[Finding]:
     names = list(case.params)
     wrong = [n for n in names if not _is_right(n, outcomes)]
     if not wrong:
@@ -392,7 +426,7 @@ def _findings(
             return [
                 _share(joint, name) if name in wrong else judge(target, name, outcomes, source) for name in names
             ]
-    findings = [judge(target, name, outcomes, source) for name in names]
+    findings = judged(target, names, outcomes, source)
     factors = {f.evidence.get("factor_name") for f in findings}
     return [as_convention(f) for f in findings] if len(factors) == 1 else findings
 
@@ -424,11 +458,11 @@ def _one_fault(target: Subject, names: Sequence[str], outcomes: Sequence[Outcome
                 return None
     samples = [Sample(o.probe, o.result.outputs[ALL], EXACT) for o in _joined(names, outcomes)]
     try:
-        return bool(search(target, ALL, samples, pairs=False).accepted) or None
+        return bool(search(target, ALL, samples, pairs=bool(target.companions)).accepted) or None
     except ImpossibleError:
         return None
 
 
 def _share(joint: Finding, name: str) -> Finding:
     says = joint.says.replace(f"your {ALL} is wrong: ", "").replace(f"your {ALL}", f"your d{name}")
-    return replace(joint, output=name, says=says)
+    return replace(joint, output=name, says=says, fix=joint.fix.replace(ALL, f"d{name}"))

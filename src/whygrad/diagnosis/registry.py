@@ -17,7 +17,7 @@ ALIASES = {
     "batch_norm": "batch_norm2d", "batchnorm2d": "batch_norm2d", "dense": "linear", "fc": "linear",
     "affine": "linear", "leakyrelu": "leaky_relu",
     "lrelu": "leaky_relu", "swish": "silu", "logsoftmax": "log_softmax", "logistic": "sigmoid",
-    "layernorm": "layer_norm", "reshape": "flatten",
+    "layernorm": "layer_norm",
     "upsample": "upsample_nearest2d", "deconv": "conv_transpose2d", "global_avg_pool": "global_avg_pool2d",
     "pad": "pad2d",
 }  # fmt: skip

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from whygrad.kernels.compiler import DOUBLE, INT, kernel, part, reads, writes
-from whygrad.kernels.threads import fork, share
-from whygrad.kernels.updates import update
+from whygrad.kernels.compiler import part
+from whygrad.kernels.threads import fork
+from whygrad.kernels.updates import over_all, own, update_all
 from whygrad.typing import Array
 
 
 def step(
-    w: Array,
-    g: Array,
-    mean: Array,
-    square: Array,
+    given: Sequence[Sequence[Array]],
     *,
     rate: float,
     betas: tuple[float, float],
@@ -22,33 +21,32 @@ def step(
     eps: float,
     keep: float,
     decay: float,
-) -> tuple[Array, Array, Array]:
-    """Return w, the mean and the mean square after a step from keep·w along g + decay·w."""
-    new, m, v = update(_step, w, (g, mean, square), 3, rate, *betas, *corrections, eps, keep, decay)
-    return new, m, v
+) -> list[list[Array]]:
+    """Return all w, means and mean squares after a step from keep·w along g + decay·w.
+
+    Given are all w, gradients, means and mean squares.
+    """
+    return update_all(_step, given, 3, rate, *betas, *corrections, eps, keep, decay)
 
 
-@kernel(*[reads(1)] * 4, *[writes(1)] * 3, *[DOUBLE] * 8, INT)
-def _step(w, g, mean, square, new, m, v, rate, beta1, beta2, correction1, correction2, eps, keep, decay, tasks):
-    real = w.dtype.type
+@over_all(options=8)
+def _step(like, places, sizes, rate, beta1, beta2, correction1, correction2, eps, keep, decay, tasks):
+    real = like.dtype.type
     weights = real(beta1), real(1 - beta1), real(beta2), real(1 - beta2)
     numbers = real(rate), real(correction1), real(correction2), real(eps), real(keep), real(decay)
-    fork(_step_part, tasks, (w, g, mean, square, new, m, v, weights, numbers, tasks))
+    fork(_step_part, tasks, (like, places, sizes, weights, numbers, tasks))
 
 
 @part
-def _step_part(task, w, g, mean, square, new, m, v, weights, numbers, tasks):
+def _step_part(task, like, places, sizes, weights, numbers, tasks):
     old1, new1, old2, new2 = weights
     rate, correction1, correction2, eps, keep, decay = numbers
-    w, g, mean, square = (
-        share(w, task, tasks),
-        share(g, task, tasks),
-        share(mean, task, tasks),
-        share(square, task, tasks),
-    )
-    new, m, v = share(new, task, tasks), share(m, task, tasks), share(v, task, tasks)
-    for i in range(w.size):
-        gradient = g[i] + decay * w[i] if decay else g[i]
-        m[i] = mean_ = old1 * mean[i] + new1 * gradient
-        v[i] = square_ = old2 * square[i] + new2 * (gradient * gradient)
-        new[i] = keep * w[i] - rate * (mean_ / correction1) / (np.sqrt(square_ / correction2) + eps)
+    for p in range(sizes.size):
+        at = places, sizes, p, task, tasks
+        w, g, mean, square = own(like, at, 0), own(like, at, 1), own(like, at, 2), own(like, at, 3)
+        new, m, v = own(like, at, 4), own(like, at, 5), own(like, at, 6)
+        for i in range(w.size):
+            gradient = g[i] + decay * w[i] if decay else g[i]
+            m[i] = mean_ = old1 * mean[i] + new1 * gradient
+            v[i] = square_ = old2 * square[i] + new2 * (gradient * gradient)
+            new[i] = keep * w[i] - rate * (mean_ / correction1) / (np.sqrt(square_ / correction2) + eps)

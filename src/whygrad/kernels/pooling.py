@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +18,7 @@ SIZES: Any = ints(14)
 NARROW = 16
 
 
-class Windows(Protocol):
+class Windows(Hashable, Protocol):
     """Where the windows of a call lie, as (vertical, horizontal); see ``whygrad.ops.windows.Geometry``."""
 
     @property
@@ -44,6 +46,7 @@ class Windows(Protocol):
         """I, J."""
 
 
+@lru_cache(maxsize=1024)
 def sizes_of(shape: Shape, where: Windows) -> tuple[int, ...]:
     """Return the numbers that kernels take as ``SIZES``."""
     return (

@@ -8,8 +8,8 @@ import numpy as np
 
 from whygrad.errors import OptionError
 from whygrad.initializers import Initializer, he_normal, zeros
-from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name, image_shape
-from whygrad.ops.conv2d import check_groups, conv2d
+from whygrad.layers.layer import Fitted, LayerResult, OneInput, Parameter, by_name, image_shape
+from whygrad.ops.conv2d import check_groups, conv2d, conv2d_for
 from whygrad.ops.windows import Padding, check_padding, geometry
 from whygrad.typing import Array, Pair, Params, Shape
 from whygrad.validation import pair, whole
@@ -85,6 +85,19 @@ class Conv2d(OneInput):
             dilation=self.dilation,
         )
         return (self.out_channels, *where.output)
+
+    def fitted(self, shape: Shape) -> Fitted | None:
+        if type(self) is not Conv2d or len(shape) != 4:
+            return None
+        return conv2d_for(
+            shape[1:],
+            self.shapes["weight"],
+            self.shapes.get("bias"),
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         y, pullback = conv2d(

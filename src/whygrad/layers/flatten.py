@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from whygrad.layers.layer import Unary
-from whygrad.ops.flatten import flatten
+from whygrad.layers.layer import Fitted, Unary
+from whygrad.ops.flatten import flatten, flatten_for
 from whygrad.typing import Array, Pullback, Shape
 
 
@@ -21,6 +21,9 @@ class Flatten(Unary):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return (prod(shapes[0]),)
+
+    def fitted(self, shape: Shape) -> Fitted | None:
+        return flatten_for if type(self) is Flatten and shape else None
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:
         return flatten(x)

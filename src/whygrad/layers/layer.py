@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
@@ -30,6 +30,8 @@ class LayerPullback(Protocol):
         """
 
 
+#: An operation on an input and parameters that are known to fit, and its pullback.
+Fitted = Callable[..., tuple[Array, Pullback]]
 #: A layer's value, its pullback, and the running statistics that changed (often none).
 LayerResult = tuple[Any, LayerPullback, dict[str, Array]]
 
@@ -85,6 +87,16 @@ class Layer:
         whose behaviour is known may be joined, no subclasses of them.
         """
         del after
+        return None
+
+    def fitted(self, shape: Shape) -> Fitted | None:
+        """Return the layer's operation on an input of this shape, batch axis included; often None.
+
+        It is given the input and the parameters in their order: arrays of one float dtype that have the right
+        shapes. What a call would ask of them and of the layer's options is asked here, once for many calls. A
+        subclass, whose behaviour is not known, has none.
+        """
+        del shape
         return None
 
     def __repr__(self) -> str:

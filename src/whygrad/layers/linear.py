@@ -8,9 +8,9 @@ import numpy as np
 
 from whygrad.errors import ShapeError
 from whygrad.initializers import Initializer, he_normal, zeros
-from whygrad.layers.layer import Layer, LayerResult, OneInput, Parameter, by_name
+from whygrad.layers.layer import Fitted, Layer, LayerResult, OneInput, Parameter, by_name
 from whygrad.layers.relu import ReLU
-from whygrad.ops.linear import linear, linear_relu
+from whygrad.ops.linear import linear, linear_for, linear_relu
 from whygrad.typing import Array, Params, Shape
 from whygrad.validation import whole
 
@@ -57,6 +57,11 @@ class Linear(OneInput):
         if type(self) is Linear and type(after) is ReLU:
             return _Gated(self.in_features, self.out_features, self.bias)
         return None
+
+    def fitted(self, shape: Shape) -> Fitted | None:
+        if type(self) not in (Linear, _Gated) or shape[1:] != (self.in_features,):
+            return None
+        return linear_for(gated=isinstance(self, _Gated))
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
         call = linear_relu if isinstance(self, _Gated) else linear

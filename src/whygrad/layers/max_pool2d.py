@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whygrad.layers.layer import Unary, image_shape
-from whygrad.ops.max_pool2d import max_pool2d, max_pool2d_relu
+from whygrad.layers.layer import Fitted, Unary, image_shape
+from whygrad.ops.max_pool2d import max_pool2d, max_pool2d_for, max_pool2d_relu
 from whygrad.ops.windows import four_sides, geometry
 from whygrad.typing import Array, Pair, Pullback, Shape, Sides
 from whygrad.validation import flag, pair
@@ -52,6 +52,19 @@ class MaxPool2d(Unary):
             ceil_mode=self.ceil_mode,
         )
         return (channels, *where.output)
+
+    def fitted(self, shape: Shape) -> Fitted | None:
+        if type(self) not in (MaxPool2d, Gated) or len(shape) != 4:
+            return None
+        return max_pool2d_for(
+            (shape[2], shape[3]),
+            gated=isinstance(self, Gated),
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            ceil_mode=self.ceil_mode,
+        )
 
     def operate(self, x: Array) -> tuple[Array, Pullback]:
         return (max_pool2d_relu if isinstance(self, Gated) else max_pool2d)(

@@ -10,15 +10,16 @@ import numpy as np
 
 from whygrad import engines
 from whygrad.errors import OptionError, ShapeError, WhygradError, inside
-from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, prefixed
-from whygrad.layers.parts import Parts, table
+from whygrad.layers.calls import Call, Done
+from whygrad.layers.layer import Layer, LayerResult, Parameter, Row, going_back, prefixed
+from whygrad.layers.parts import Parts, html, table
 from whygrad.typing import Array, Params, Shape
 
 
 class Saved(NamedTuple):
     """What the backward pass of one call needs."""
 
-    pullbacks: list[tuple[str, LayerPullback]]  #: by name of the layer, first to last
+    pullbacks: list[Done]  #: first to last
     length: int
     first: str | None  #: the first layer with parameters
     partners: Mapping[str, str]  #: the name of the second of two joined layers, which dy meets first
@@ -63,7 +64,8 @@ class Sequential(Layer):
             )
         self._parts = Parts("Sequential", {str(i): layer for i, layer in enumerate(layers)} | named)
         self._first = next((name for name, layer in self._parts.layers.items() if layer.parameters()), None)
-        self._runs, self._partners = joined(self._parts.layers)
+        runs, self._partners = joined(self._parts.layers)
+        self._calls = [Call(name, layer, f"{name}.") for name, layer in runs.items()]
         self.input_shape = input_shape
 
     @property
@@ -90,22 +92,46 @@ class Sequential(Layer):
         self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
     ) -> LayerResult:
         self._check_inputs(len(inputs))
-        compiled = engines.current_engine() == "compiled"
-        runs, partners = (self._runs, self._partners) if compiled else (self._parts.layers, {})
-        pullbacks, changed, name = [], {}, ""
+        if engines.current_engine() != "compiled":
+            return self._by_layer(params, *inputs, training=training, rng=rng)
+        pullbacks: list[Done] = []
+        changed: dict[str, Array] = {}
+        name, fitted = "", None
         try:
-            for name, layer in runs.items():
-                y, pullback, now = layer(self._parts.own(params, name), *inputs, training=training, rng=rng)
-                inputs = (y,)
-                pullbacks.append((name, pullback))
-                if now:
+            for call in self._calls:
+                name, made = call.name, fitted is not None
+                fitted = call.fitted(params, inputs[0], made=made) if len(inputs) == 1 else None
+                if fitted is not None:
+                    operation, arrays = fitted
+                    y, pullback = operation(*arrays)
+                    pullbacks.append(Done(name, pullback, call.parameters))
+                else:
+                    own = self._parts.own(params, name)
+                    y, back, now = call.layer(own, *inputs, training=training, rng=rng)
+                    pullbacks.append(Done(name, back))
                     changed.update(prefixed(name, now))
+                inputs = (y,)
         except WhygradError as error:
-            if name in partners:
-                self._explain((name, partners[name]), params, inputs, training)
+            if name in self._partners:
+                self._explain((name, self._partners[name]), params, inputs, training)
             error.path.insert(0, name)
             raise
-        saved = Saved(pullbacks, len(pullbacks), self._first, partners)
+        saved = Saved(pullbacks, len(pullbacks), self._first, self._partners)
+        return inputs[0], partial(sequential_backward, saved), changed
+
+    def _by_layer(
+        self, params: Params, *inputs: Array, training: bool, rng: np.random.Generator | None
+    ) -> LayerResult:
+        """Call layer by layer, none joined."""
+        pullbacks: list[Done] = []
+        changed: dict[str, Array] = {}
+        for name, layer in self._parts.layers.items():
+            with inside(name):
+                y, pullback, now = layer(self._parts.own(params, name), *inputs, training=training, rng=rng)
+            inputs = (y,)
+            pullbacks.append(Done(name, pullback))
+            changed.update(prefixed(name, now))
+        saved = Saved(pullbacks, len(pullbacks), self._first, {})
         return inputs[0], partial(sequential_backward, saved), changed
 
     def _explain(self, names: Iterable[str], params: Params, inputs: tuple[Any, ...], training: bool) -> None:
@@ -129,6 +155,13 @@ class Sequential(Layer):
     def __str__(self) -> str:
         """Return the model's table: layers, output shapes and parameter counts."""
         return table(self.rows("", self.input_shape))
+
+    def _repr_html_(self) -> str:
+        return html(self, *([] if self.input_shape is None else [self.input_shape]))
+
+
+_ALL: dict[str, bool] = {}
+_LEAVE_OUT = {"input_gradient": False}
 
 
 def joined(layers: Mapping[str, Layer]) -> tuple[dict[str, Layer], dict[str, str]]:
@@ -166,14 +199,18 @@ def sequential_backward(
     last, name = None if input_gradient else saved.first, ""
     backwards = going_back(saved.pullbacks, saved.length, release=release)
     try:
-        for name, pullback in backwards:
+        for name, pullback, parameters in backwards:
+            options = _LEAVE_OUT if name == last else _ALL
+            if parameters is None:
+                dy, own = pullback(dy, release=release, **options)
+                gradients.update(prefixed(name, own))
+            elif parameters:
+                dy, *own = pullback(dy, **options)
+                gradients.update(zip(parameters, own, strict=False))  # after the last one None for a bias
+            else:
+                dy = pullback(dy)
             if name == last:
-                dy, own = pullback(dy, release=release, input_gradient=False)
-                gradients.update(prefixed(name, own))
                 break
-            dy, own = pullback(dy, release=release)
-            if own:
-                gradients.update(prefixed(name, own))
     except WhygradError as error:
         error.path.insert(0, saved.partners.get(name, name))
         raise

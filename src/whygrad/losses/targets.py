@@ -51,7 +51,8 @@ def classes(loss: str, target: Any, scores: Shape) -> IntArray:
 def _within(index: IntArray, count: int) -> bool:
     """Return whether all class indices are from 0 to count − 1."""
     if index.size <= _FEW:
-        return all(0 <= label < count for label in index.ravel().tolist())
+        labels = index.ravel().tolist()
+        return not labels or (min(labels) >= 0 and max(labels) < count)
     # Seen as unsigned, a negative number is larger than all others: one look at the largest is enough.
     return bool(index.view(f"{index.dtype.byteorder}u{index.itemsize}").max() < count)
 

@@ -1,5 +1,6 @@
 """Ready models, each a function that builds it."""
 
+from whygrad.models.compact_cnn import compact_cnn
 from whygrad.models.digits_cnn import digits_cnn
 from whygrad.models.lenet5 import lenet5
 from whygrad.models.mnist_cnn import mnist_cnn
@@ -10,6 +11,7 @@ from whygrad.models.vgg_small import vgg_small
 __all__ = [
     "MODELS",
     "ModelBuilder",
+    "compact_cnn",
     "digits_cnn",
     "lenet5",
     "mnist_cnn",

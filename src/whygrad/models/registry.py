@@ -6,6 +6,7 @@ from typing import Protocol
 
 from whygrad.errors import OptionError
 from whygrad.layers import Sequential
+from whygrad.models.compact_cnn import compact_cnn
 from whygrad.models.digits_cnn import digits_cnn
 from whygrad.models.lenet5 import lenet5
 from whygrad.models.mnist_cnn import mnist_cnn
@@ -22,6 +23,7 @@ class ModelBuilder(Protocol):
 
 
 MODELS: dict[str, ModelBuilder] = {
+    "compact_cnn": compact_cnn,
     "digits_cnn": digits_cnn,
     "lenet5": lenet5,
     "mnist_cnn": mnist_cnn,

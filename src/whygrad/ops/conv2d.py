@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,8 +85,19 @@ def conv2d(
     where = _geometry(
         x.shape[1:], w.shape, bias_shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
+    return _conv2d(groups, where, x, w, b)
 
-    saved = Saved(x, w, bias_shape, groups, where)
+
+def conv2d_for(image: Shape, w: Shape, bias: Shape | None, **options: Any) -> Callable[..., tuple[Array, Pullback]]:
+    """Return ``conv2d`` of x, w and b for images (C, H, W), w and b of these shapes, of one float dtype.
+
+    Nothing is left to be asked of them, which takes as long as a small convolution.
+    """
+    return partial(_conv2d, options["groups"], _geometry(image, w, bias, **options))
+
+
+def _conv2d(groups: int, where: Geometry, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
+    saved = Saved(x, w, None if b is None else b.shape, groups, where)
     per_channel = b if b is not None and b.ndim == 1 else None
     twin = engines.twin("conv2d")
     if twin:

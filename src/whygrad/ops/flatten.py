@@ -49,6 +49,11 @@ def flatten(x: Array) -> tuple[Array, Pullback]:
     (x,) = floats("flatten", x=x)
     if x.ndim == 0:
         raise ShapeError("flatten", "x of shape (N, ...)", "()", "add a batch axis with x[None]")
+    return flatten_for(x)
+
+
+def flatten_for(x: Array) -> tuple[Array, Pullback]:
+    """Return ``flatten`` of a float array that has a batch axis."""
     twin = engines.twin("flatten")
     y = twin.forward(x) if twin else x.reshape(x.shape[0], prod(x.shape[1:]))
     return y, partial(flatten_backward, Saved(x.shape, x.dtype))

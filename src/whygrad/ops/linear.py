@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -51,23 +52,21 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
     Source: D. E. Rumelhart, G. E. Hinton and R. J. Williams, "Learning representations by back-propagating
     errors" (1986).
     """
-    y, saved = _linear(x, w, b, gated=False)
-    return y, partial(linear_backward, saved)
+    return _linear(False, *_checked(x, w, b))
 
 
 def linear_relu(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
     """Return what ``linear`` and then ``relu`` make of x, to the same bits, without a pass for the second."""
-    y, saved = _linear(x, w, b, gated=True)
-    return y, partial(_gated_backward, saved, ReLUSaved(y))
+    return _linear(True, *_checked(x, w, b))
 
 
-def _gated_backward(
-    saved: Saved, gate: ReLUSaved, dy: Array, *, input_gradient: bool = True
-) -> tuple[Array | None, Array, Array | None]:
-    return linear_backward(saved, relu_backward(gate, dy), input_gradient=input_gradient)
+def linear_for(*, gated: bool) -> Callable[..., tuple[Array, Pullback]]:
+    """Return ``linear``, or ``linear_relu`` if ``gated``, of x, w and b that are known to fit together."""
+    return partial(_linear, gated)
 
 
-def _linear(x: Array, w: Array, b: Array | None, *, gated: bool) -> tuple[Array, Saved]:
+def _checked(x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
+    """Return the arrays, refusing what does not fit together."""
     arrays = floats("linear", x=x, w=w) if b is None else floats("linear", x=x, w=w, b=b)
     x, w = arrays[0], arrays[1]
     rank("linear", "x", x, "(N, D)")
@@ -78,11 +77,16 @@ def _linear(x: Array, w: Array, b: Array | None, *, gated: bool) -> tuple[Array,
     if b is not None:
         b = arrays[2]
         shape("linear", "b", b, (w.shape[0],), "give one bias an output")
+    return x, w, b
+
+
+def _linear(gated: bool, x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
     twin = engines.twin("linear")
     y = twin.forward(x, w, b, gated=gated) if twin else x @ w.T + (0 if b is None else b)
     if gated and not twin:
         y = np.maximum(y, 0)
-    return y, Saved(x, w, b is not None)
+    saved = Saved(x, w, b is not None)
+    return y, partial(linear_relu_backward, saved, y) if gated else partial(linear_backward, saved)
 
 
 def linear_backward(
@@ -96,6 +100,17 @@ def linear_backward(
     dy = cotangent("linear", dy, (x.shape[0], w.shape[0]), x.dtype)
     twin = engines.twin("linear")
     if twin:
-        dw, db = twin.weight_gradient(x, dy, with_bias=has_bias)
-        return twin.input_gradient(dy, w) if input_gradient else None, dw, db
+        return twin.backward(x, w, None, dy, with_bias=has_bias, input_gradient=input_gradient)
     return dy @ w if input_gradient else None, dy.T @ x, dy.sum(axis=0) if has_bias else None
+
+
+def linear_relu_backward(
+    saved: Saved, y: Array, dy: Array, *, input_gradient: bool = True
+) -> tuple[Array | None, Array, Array | None]:
+    """Carry dy back through the gate, open where y > 0, and through the layer before it."""
+    twin = engines.twin("linear")
+    if not twin:
+        return linear_backward(saved, relu_backward(ReLUSaved(y), dy), input_gradient=input_gradient)
+    x, w, has_bias = saved
+    dy = cotangent("relu", dy, y.shape, y.dtype)
+    return twin.backward(x, w, y, dy, with_bias=has_bias, input_gradient=input_gradient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from typing import Any, NamedTuple
@@ -120,6 +121,17 @@ def _pool(
         dilation=dilation,
         ceil_mode=ceil_mode,
     )
+    return _max_pool2d(gated, where, index, x)
+
+
+def max_pool2d_for(
+    size: tuple[int, int], *, gated: bool, **options: Any
+) -> Callable[[Array], tuple[Array, Pullback]]:
+    """Return ``max_pool2d``, or ``max_pool2d_relu`` if ``gated``, for float images of this height and width."""
+    return partial(_max_pool2d, gated, *_geometry(size, **options))
+
+
+def _max_pool2d(gated: bool, where: Geometry, index: np.dtype[Any], x: Array) -> tuple[Array, Pullback]:
     twin = engines.twin("max_pool2d")
     y, winner = twin.forward(x, where, index, gated=gated) if twin else _maxima(x, where, index, gated=gated)
     return y, partial(max_pool2d_backward, Saved(winner, where, x.dtype))

@@ -42,6 +42,11 @@ def relu(x: Array) -> tuple[Array, Pullback]:
     Source: V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann machines" (2010).
     """
     (x,) = floats("relu", x=x)
+    return relu_for(x)
+
+
+def relu_for(x: Array) -> tuple[Array, Pullback]:
+    """Return ``relu`` of a float array."""
     twin = engines.twin("relu")
     y = twin.forward(x) if twin else np.maximum(x, 0)
     return y, partial(relu_backward, Saved(y))

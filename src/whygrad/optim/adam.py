@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from whygrad import engines
-from whygrad.optim.optimizer import Optimizer
+from whygrad.optim.optimizer import Arrays, Optimizer
 from whygrad.optim.schedules import Schedule
 from whygrad.typing import Array
 from whygrad.validation import number
@@ -69,8 +69,6 @@ class Adam(Optimizer):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w, m and v after update t."""
-        if engines.twin("adam"):
-            return self.moved_by_twin(w, g, old, rate, t, decay=self.weight_decay)
         if self.weight_decay:
             g = g + self.weight_decay * w
         return self.moved(w, g, old, rate, t)
@@ -84,23 +82,30 @@ class Adam(Optimizer):
         m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
         return w - rate * m_hat / (np.sqrt(v_hat) + self.eps), {"mean": m, "square": v}
 
+    def rules(
+        self, ws: Arrays, gs: Arrays, old: Mapping[str, Arrays], rate: float, t: int, /
+    ) -> tuple[Arrays, Mapping[str, Arrays]]:
+        """Return all w, m and v after update t."""
+        twin = self._twin("adam", Adam)
+        if not twin:
+            return super().rules(ws, gs, old, rate, t)
+        return self.moved_by_twin(twin, ws, gs, old, rate, t, decay=self.weight_decay)
+
     def moved_by_twin(
         self,
-        w: Array,
-        g: Array,
-        old: Mapping[str, Array],
+        twin: Any,
+        ws: Arrays,
+        gs: Arrays,
+        old: Mapping[str, Arrays],
         rate: float,
         t: int,
         *,
         keep: float = 1.0,
         decay: float = 0.0,
-    ) -> tuple[Array, dict[str, Array]]:
-        """Return w, m and v after update t from keep·w along g + decay·w, in one compiled pass."""
-        new, m, v = engines.twin("adam").step(
-            w,
-            g,
-            old["mean"],
-            old["square"],
+    ) -> tuple[Arrays, Mapping[str, Arrays]]:
+        """Return all w, m and v after update t from keep·w along g + decay·w, in one compiled pass."""
+        new, m, v = twin.step(
+            (ws, gs, old["mean"], old["square"]),
             rate=rate,
             betas=(self.beta1, self.beta2),
             corrections=(1 - self.beta1**t, 1 - self.beta2**t),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from whygrad import engines
 from whygrad.optim.adam import Adam
+from whygrad.optim.optimizer import Arrays
 from whygrad.typing import Array
 
 
@@ -48,8 +48,15 @@ class AdamW(Adam):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w, m and v after update t."""
-        if engines.twin("adam"):
-            return self.moved_by_twin(w, g, old, rate, t, keep=1 - rate * self.weight_decay)
         if self.weight_decay:
             w = (1 - rate * self.weight_decay) * w
         return self.moved(w, g, old, rate, t)
+
+    def rules(
+        self, ws: Arrays, gs: Arrays, old: Mapping[str, Arrays], rate: float, t: int, /
+    ) -> tuple[Arrays, Mapping[str, Arrays]]:
+        """Return all w, m and v after update t."""
+        twin = self._twin("adam", AdamW)
+        if not twin:
+            return super().rules(ws, gs, old, rate, t)
+        return self.moved_by_twin(twin, ws, gs, old, rate, t, keep=1 - rate * self.weight_decay)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.errors import OptionError, inside
 from whygrad.optim.schedules import Schedule, as_schedule
 from whygrad.typing import Array, Params
@@ -23,8 +25,7 @@ class OptimizerState(NamedTuple):
     slots: dict[str, dict[str, Array]]  #: by slot and parameter: ``{"velocity": {"conv1.weight": array}}``
 
 
-#: A parameter, its gradient, and its slots by name, of one shape and dtype.
-Given = tuple[Array, Array, Mapping[str, Array]]
+Arrays: TypeAlias = Sequence[Array]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Optimizer(ABC):
         with inside(type(self).__name__):
             as_schedule(self.learning_rate)
 
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return as_schedule(self.learning_rate)
+
     @property
     def slot_names(self) -> tuple[str, ...]:
         """What is remembered for every parameter: one array of its shape for each of these names."""
@@ -74,9 +79,27 @@ class Optimizer(ABC):
             t: the number of this update, counted from 1.
         """
 
-    def rules(self, given: Sequence[Given], rate: float, t: int, /) -> Iterable[tuple[Array, dict[str, Array]]]:
-        """Return what ``rule`` gives for each of several parameters; a twin may do them at once."""
-        return [self.rule(w, g, old, rate, t) for w, g, old in given]
+    def rules(
+        self, ws: Arrays, gs: Arrays, old: Mapping[str, Arrays], rate: float, t: int, /
+    ) -> tuple[Arrays, Mapping[str, Arrays]]:
+        """Return what ``rule`` gives for many parameters: their new values, and by name their new slots.
+
+        Here one after the other; a twin does them in one call. All arrays lie in C order; those of one parameter
+        have its shape and dtype.
+        """
+        new: list[Array] = []
+        kept: dict[str, list[Array]] = {slot: [] for slot in old}
+        for i, (w, g) in enumerate(zip(ws, gs, strict=True)):
+            before = {slot: held[i] for slot, held in old.items()}
+            value, after = self.rule(w, g, before, rate, t)
+            new.append(np.asarray(value, w.dtype))
+            for slot, held in kept.items():
+                held.append(np.asarray(after.get(slot, before[slot]), w.dtype))
+        return new, kept
+
+    def _twin(self, name: str, owner: type[Optimizer]) -> Any:
+        """Return the compiled twin of ``owner``'s rule; None if a subclass has another or there is no twin."""
+        return engines.twin(name) if type(self).rule is owner.rule else None
 
     def init(self, params: Params) -> OptimizerState:
         """Return the state before the first update.
@@ -101,7 +124,9 @@ class Optimizer(ABC):
         Raises:
             OptionError: a schedule that gives no learning rate.
         """
-        rate = as_schedule(self.learning_rate)(step)
+        rate = self._schedule(step)
+        if type(rate) is float and 0.0 <= rate < math.inf:
+            return rate
         where = f"learning_rate at step {step}"
         return number(type(self).__name__, where, rate, 0.0, math.inf, open_high=True)
 
@@ -130,28 +155,31 @@ class Optimizer(ABC):
         """
         self._check(params, gradients, state)
         rate, t = self.rate(state.step), state.step + 1
-        updated, slots = dict(params), {slot: dict(state.slots[slot]) for slot in self.slot_names}
-        given: list[Given] = []
-        for name, g in gradients.items():
-            w = params[name]
-            old: dict[str, Any] = {slot: held.get(name) for slot, held in slots.items()}
-            given.append((w, g, old) if _alike(w, g, *old.values()) else self._given(name, w, g, old))
-        for name, (w, _, _), (new, kept) in zip(gradients, given, self.rules(given, rate, t), strict=True):
-            dtype = w.dtype
-            updated[name] = new if type(new) is np.ndarray and new.dtype is dtype else np.asarray(new, dtype)
-            for slot, value in kept.items():
-                right = type(value) is np.ndarray and value.dtype is dtype
-                slots[slot][name] = value if right else np.asarray(value, dtype)
+        names, held = list(gradients), {slot: state.slots[slot] for slot in self.slot_names}
+        ws, gs = [params[name] for name in names], list(gradients.values())
+        old: dict[str, Any] = {slot: [arrays.get(name) for name in names] for slot, arrays in held.items()}
+        if not all(map(_alike, ws, gs, *old.values())):
+            ws, gs, old = self._fitting(names, ws, gs, old)
+        new, kept = self.rules(ws, gs, old, rate, t)
+        updated = {**params, **dict(zip(names, new, strict=True))}
+        slots = {slot: {**held[slot], **dict(zip(names, kept[slot], strict=True))} for slot in held}
         return updated, OptimizerState(t, slots)
 
-    def _given(self, name: str, w: Array, g: Array, old: Mapping[str, Array | None]) -> Given:
-        """Return what the rule is given for one parameter, refusing arrays that do not fit together."""
+    def _fitting(
+        self, names: list[str], ws: list[Array], gs: list[Array], old: Mapping[str, list[Array | None]]
+    ) -> tuple[list[Array], list[Array], dict[str, list[Array]]]:
+        """Return what the rules are given, in C order, refusing arrays that do not fit together."""
         where = type(self).__name__
-        with inside(name):
-            (w,), (g,) = floats(where, parameter=w), floats(where, gradient=g)
-            shape(where, "gradient", g, w.shape, "a gradient has the shape of its parameter")
-            slots = {slot: self._slot(slot, value, w) for slot, value in old.items()}
-            return w, g.astype(w.dtype, copy=False), slots
+        slots: dict[str, list[Array]] = {slot: [] for slot in old}
+        for i, name in enumerate(names):
+            with inside(name):
+                (ws[i],), (g,) = floats(where, parameter=ws[i]), floats(where, gradient=gs[i])
+                shape(where, "gradient", g, ws[i].shape, "a gradient has the shape of its parameter")
+                gs[i] = _in_c_order(g.astype(ws[i].dtype, copy=False))
+                for slot, held in old.items():
+                    slots[slot].append(_in_c_order(self._slot(slot, held[i], ws[i])))
+                ws[i] = _in_c_order(ws[i])
+        return ws, gs, slots
 
     def _check(self, params: Params, gradients: Params, state: OptimizerState) -> None:
         """Refuse gradients of parameters that do not exist and the state of another optimiser."""
@@ -176,11 +204,15 @@ class Optimizer(ABC):
 
 
 def _alike(w: Any, *others: Any) -> bool:
-    """Return whether all are arrays of one float dtype and shape, so that there is nothing to refuse or convert."""
-    if type(w) is not np.ndarray or not w.flags.aligned:
+    """Return whether all are arrays of one float dtype and shape in C order, so that there is nothing to do."""
+    if type(w) is not np.ndarray or not w.flags.carray:
         return False
     dtype, wanted = w.dtype, w.shape
     for a in others:
-        if type(a) is not np.ndarray or a.dtype is not dtype or a.shape != wanted or not a.flags.aligned:
+        if type(a) is not np.ndarray or a.dtype is not dtype or a.shape != wanted or not a.flags.carray:
             return False
     return dtype in FLOATS
+
+
+def _in_c_order(a: Array) -> Array:
+    return a if a.flags.c_contiguous else a.copy(order="C")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whygrad import engines
-from whygrad.optim.optimizer import Optimizer
+from whygrad.optim.optimizer import Arrays, Optimizer
 from whygrad.typing import Array
 from whygrad.validation import number
 
@@ -69,10 +68,6 @@ class RMSprop(Optimizer):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, _t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w and s, with a and v where they are used, after one update."""
-        twin = engines.twin("rmsprop")
-        if twin:
-            held = {slot: old[slot] for slot in self.slot_names}
-            return twin.step(w, g, held, rate, self.alpha, self.eps, self.momentum, self.weight_decay)
         if self.weight_decay:
             g = g + self.weight_decay * w
         new = {"square": self.alpha * old["square"] + (1 - self.alpha) * g**2}
@@ -84,3 +79,21 @@ class RMSprop(Optimizer):
         if self.momentum:
             step = new["velocity"] = self.momentum * old["velocity"] + step
         return w - rate * step, new
+
+    def rules(
+        self, ws: Arrays, gs: Arrays, old: Mapping[str, Arrays], rate: float, t: int, /
+    ) -> tuple[Arrays, Mapping[str, Arrays]]:
+        """Return all w and s, with a and v where they are used, after one update."""
+        twin = self._twin("rmsprop", RMSprop)
+        if not twin:
+            return super().rules(ws, gs, old, rate, t)
+        new, *slots = twin.step(
+            (ws, gs, *(old[slot] for slot in self.slot_names)),
+            rate=rate,
+            alpha=self.alpha,
+            eps=self.eps,
+            momentum=self.momentum,
+            decay=self.weight_decay,
+            centred=self.centered,
+        )
+        return new, dict(zip(self.slot_names, slots, strict=True))

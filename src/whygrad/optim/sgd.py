@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from whygrad import engines
 from whygrad.errors import OptionError
-from whygrad.optim.optimizer import Given, Optimizer
+from whygrad.optim.optimizer import Arrays, Optimizer
 from whygrad.typing import Array
 from whygrad.validation import number
 
@@ -72,8 +71,6 @@ class SGD(Optimizer):
         self, w: Array, g: Array, old: Mapping[str, Array], rate: float, _t: int, /
     ) -> tuple[Array, dict[str, Array]]:
         """Return w and v after one update."""
-        if engines.twin("sgd"):
-            return self.rules([(w, g, old)], rate, _t)[0]
         if self.weight_decay and self.decoupled:
             w = (1 - rate * self.weight_decay) * w
         elif self.weight_decay:
@@ -84,15 +81,17 @@ class SGD(Optimizer):
         step = g + self.momentum * v if self.nesterov else v
         return w - rate * step, {"velocity": v}
 
-    def rules(self, given: Sequence[Given], rate: float, t: int, /) -> list[tuple[Array, dict[str, Array]]]:
-        """Return w and v of several parameters after one update."""
-        twin = engines.twin("sgd")
+    def rules(
+        self, ws: Arrays, gs: Arrays, old: Mapping[str, Arrays], rate: float, t: int, /
+    ) -> tuple[Arrays, Mapping[str, Arrays]]:
+        """Return all w and v after one update."""
+        twin = self._twin("sgd", SGD)
         if not twin:
-            return [self.rule(w, g, old, rate, t) for w, g, old in given]
+            return super().rules(ws, gs, old, rate, t)
         keep = 1 - rate * self.weight_decay if self.decoupled else 1.0
         decay = 0.0 if self.decoupled else self.weight_decay
         if not self.momentum:
-            return [(w, {}) for (w,) in twin.descend([(w, g) for w, g, _ in given], rate, keep, decay)]
-        rolled = [(w, g, old["velocity"]) for w, g, old in given]
-        moved = twin.roll(rolled, rate, keep, decay, self.momentum, self.nesterov)
-        return [(w, {"velocity": v}) for w, v in moved]
+            (new,) = twin.descend(ws, gs, rate, keep, decay)
+            return new, {}
+        new, rolled = twin.roll(ws, gs, old["velocity"], rate, keep, decay, self.momentum, self.nesterov)
+        return new, {"velocity": rolled}

@@ -23,12 +23,14 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-from whygrad.errors import FileError, NonFiniteError, WhygradError
+from whygrad.data import Progress
+from whygrad.errors import DataError, FileError, NonFiniteError, WhygradError
 from whygrad.layers import Layer, count
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
+from whygrad.training.facts import Facts
 from whygrad.training.files import (
     pack_arrays,
     pack_json,
@@ -42,7 +44,7 @@ from whygrad.training.files import (
 )
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
-from whygrad.training.recipe import Experiment, Recipe, prepare
+from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
@@ -63,6 +65,8 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: What the step just made gave on the images held out for validation; nothing within an epoch.
+        self.validation: dict[str, float] = {}
         if not (path / _CONFIG).is_file():
             received = "a directory without config.json" if path.is_dir() else "no such directory"
             remedy = "name the directory that whygrad train wrote, such as runs/digits-1"
@@ -73,6 +77,11 @@ class Run:
         except (WhygradError, TypeError) as error:
             remedy = "restore the file or start a new run"
             raise FileError(str(path / _CONFIG), "a recipe", str(error), remedy) from None
+
+    def _repr_html_(self) -> str:
+        from whygrad.training.rendering import run_html  # noqa: PLC0415  (only where something is shown)
+
+        return run_html(self)
 
     @property
     def threads(self) -> int:
@@ -87,20 +96,38 @@ class Run:
             raise FileError(str(self.path / _CONFIG), "a number of threads", f"{threads!r}", remedy)
         return threads
 
+    @property
+    def facts(self) -> Facts | None:
+        """What the run knows of its data; None if an earlier version wrote it.
+
+        Raises:
+            FileError: what stands there cannot be understood.
+        """
+        if "data" not in self.config:
+            return None
+        try:
+            return Facts.from_dict(str(self.path / _CONFIG), self.config["data"])
+        except DataError as error:
+            raise FileError(error.where, error.expected, error.received, error.remedy) from None
+
     @classmethod
-    def create(cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs")) -> Run:
+    def create(
+        cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs"), *, facts: Facts | None = None
+    ) -> Run:
         """Make the directory of a new run.
 
         Args:
             recipe: its recipe.
             path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
+            facts: what is known of its data, so that it can be used without them.
 
         Raises:
             FileError: the directory is in use or cannot be written.
         """
         made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
-        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()})}
+        data = {} if facts is None else {"data": facts.to_dict()}
+        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()} | data)}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 remedy = "choose another directory, or continue it with --resume"
@@ -115,7 +142,7 @@ class Run:
         _make_parents(parent / "run")
         number = 1
         while True:
-            numbered = parent / f"{recipe.data}-{number}"
+            numbered = parent / f"{recipe.request.name}-{number}"
             if not numbered.exists():
                 try:
                     write_directory(numbered, files, folders=(_CHECKPOINTS,))
@@ -142,18 +169,22 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
-    def steps(self, experiment: Experiment) -> Iterator[Step]:
+    def steps(self, experiment: Experiment, *, keep_gradients: bool = False) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
 
         Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
         stops, be it by an exception.
+
+        Args:
+            experiment: what the recipe stands for.
+            keep_gradients: let each step hold its gradients.
 
         Raises:
             FileError: a damaged checkpoint, or no room to write.
             NonFiniteError: the loss is not finite any more.
         """
         with self._locked():
-            yield from self._steps(experiment)
+            yield from self._steps(experiment, keep_gradients)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -173,7 +204,7 @@ class Run:
         finally:
             os.close(handle)
 
-    def _steps(self, experiment: Experiment) -> Iterator[Step]:
+    def _steps(self, experiment: Experiment, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
         checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
         for directory in (self.path, checkpoints.directory):
@@ -196,8 +227,11 @@ class Run:
             rng=generator(state.rng),
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
+            drop_last=recipe.drop_last,
+            augment=experiment.augment,
             clip=experiment.clip,
             resume=state,
+            keep_gradients=keep_gradients,
         )
         last = None
         with closing(metrics):
@@ -206,7 +240,8 @@ class Run:
                     step = next(steps, None)
                     if step is None:
                         break
-                    metrics.write(step, **self._validate(experiment, step, stopping))
+                    self.validation = self._validate(experiment, step, stopping)
+                    metrics.write(step, **self.validation)
                     last = step
                     if step.ends_epoch:
                         metrics.sync()
@@ -271,7 +306,7 @@ class Run:
         write_file(self.path / _SUMMARY, pack_json(summary))
         return summary, result
 
-    def parameters(self, experiment: Experiment) -> dict[str, Array]:
+    def parameters(self, experiment: Experiment | Plan) -> dict[str, Array]:
         """Return the trained parameters, or those of the last checkpoint of a run that is not finished.
 
         Raises:
@@ -286,9 +321,18 @@ class Run:
         check_parameters(self.path, experiment.model, state.params)
         return state.params
 
-    def experiment(self) -> Experiment:
-        """Return what the run's recipe stands for."""
-        return prepare(self.recipe)
+    def experiment(self, *, progress: Progress | None = None) -> Experiment:
+        """Return what the run's recipe stands for, with its data.
+
+        Raises:
+            FileError, DataError: the data are not there, or are not those that the run was begun with.
+        """
+        return prepare(self.recipe, self.facts, progress=progress)
+
+    def plan(self) -> Plan:
+        """Return what the run's recipe stands for but for the data, which need not be there."""
+        facts = self.facts
+        return plan(self.recipe, self.experiment().facts if facts is None else facts)
 
     def _read_parameters(self, name: str, model: Layer) -> dict[str, Array]:
         path = self.path / name

@@ -158,6 +158,36 @@ def channels_last(dZ, cache):
     return dA[:, pad : pad + A_prev.shape[1], pad : pad + A_prev.shape[2]], dW, db
 
 
+def _conv_relu(x, w, b, stride, pad):
+    z = s.conv_out(x, w, b, stride, pad)
+    return np.maximum(z, 0), (x, w, b, stride, pad, z)
+
+
+@backward("conv2d", forward=_conv_relu)
+def convolution_and_relu_in_one(dout, cache):
+    *arrays, z = cache
+    return fast_im2col(dout * (z > 0), *arrays)
+
+
+class ConvWithSigmoid:
+    """Likewise, as an object."""
+
+    def __init__(self, in_channels, out_channels, kernel_size):
+        k = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        self.W, self.b = np.random.randn(out_channels, in_channels, *k), np.zeros(out_channels)
+
+    def forward(self, x):
+        self.x, self.a = x, s.sigmoid(s.conv_out(x, self.W, self.b, 1, 0))
+        return self.a
+
+    def backward(self, da):
+        dx, self.dW, self.db = fast_im2col(da * self.a * (1 - self.a), self.x, self.W, self.b, 1, 0)
+        return dx
+
+
+backward("conv2d")(ConvWithSigmoid)
+
+
 @backward("conv2d")
 def one_image_one_channel(dy, x, w, b):
     """Written for a single image, checked as such."""

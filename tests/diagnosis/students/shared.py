@@ -133,7 +133,7 @@ def mlp_data(rng, sizes=(4, 6, 3), n=7):
 
 
 def three_layers(rng):
-    return mlp_data(rng, (4, 6, 5, 3))
+    return mlp_data(rng, (4, 5, 5, 3))
 
 
 def mlp_run(p, x, f):

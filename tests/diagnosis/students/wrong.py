@@ -692,8 +692,31 @@ def activations_off_by_one(p, x, t):
     d2 = d3 @ p["W3"].T * a[2] * (1 - a[2])
     d1 = d2 @ p["W2"].T * a[1] * (1 - a[1])
     return {
-        "W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0),
-        "W3": np.outer(a[1].sum(0)[:5], d3.sum(0)), "b3": d3.sum(0),
+        "W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0), "W3": a[1].T @ d3, "b3": d3.sum(0),
+    }  # fmt: skip
+
+
+@gradients(s.sigmoid_square_loss, s.three_layers, "activation_derivative_of_wrong_tensor")
+def derivative_of_a_in_every_layer(p, x, t):
+    """One function for the derivative, which takes z, given a."""
+    d_sigmoid = lambda v: s.sigmoid(v) * (1 - s.sigmoid(v))  # noqa: E731
+    z, a = s.mlp_run(p, x, s.sigmoid)
+    d3 = (a[3] - t) * d_sigmoid(a[3])
+    d2 = d3 @ p["W3"].T * d_sigmoid(a[2])
+    d1 = d2 @ p["W2"].T * d_sigmoid(a[1])
+    return {
+        "W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0), "W3": a[2].T @ d3, "b3": d3.sum(0),
+    }  # fmt: skip
+
+
+@gradients(s.sigmoid_square_loss, s.three_layers, "bias_gradient_wrong_axes", "batch_scale_wrong")
+def every_bias_a_mean(p, x, t):
+    z, a = s.mlp_run(p, x, s.sigmoid)
+    d3 = (a[3] - t) * a[3] * (1 - a[3])
+    d2 = d3 @ p["W3"].T * a[2] * (1 - a[2])
+    d1 = d2 @ p["W2"].T * a[1] * (1 - a[1])
+    return {
+        "W1": x.T @ d1, "b1": d1.mean(0), "W2": a[1].T @ d2, "b2": d2.mean(0), "W3": a[2].T @ d3, "b3": d3.mean(0),
     }  # fmt: skip
 
 

@@ -101,11 +101,18 @@ MISTAKES = (
 )  # fmt: skip
 
 #: Factors that are another share of dy than 1/k².
-_SHARES = ("k²", "1/k²", "k", "1/k", "k²/2", "stride²", "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²",
-           "k²/stride", "stride/k²")  # fmt: skip
+_SHARES = ("k²", "1/k²", "k", "1/k", "k/2", "2/k", "k/4", "4/k", "k²/2", "2/k²", "k²/4", "4/k²", "stride²",
+           "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²", "k²/stride", "stride/k²")  # fmt: skip
+
+
+def contributions(p: Probe) -> list[Array]:
+    """Return the shares that each entry of dx is the sum of."""
+    taps = int(np.prod(where_of(p).kernel))
+    return pooling.contributions(np.repeat(p.dy[..., None], taps, -1) / taps, p)
+
 
 SUBJECT = Subject(
     "avg_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=False), MISTAKES, pooling.sizes,
-    {"kernel_size": 2, "stride": None}, lines={"dx": LINE},
+    {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, contributions={"dx": contributions},
     factor_labels=dict.fromkeys(_SHARES, "avgpool_share_wrong"),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
@@ -72,6 +73,23 @@ def dx(p: Probe, joints: Joints) -> Array:
         str(joints.get("scale")), scale
     )
     return scale * (dy - first - second)
+
+
+def terms(p: Probe) -> list[Term]:
+    """Return the three terms of dx."""
+    normal, spread, _ = parts(p, {})
+    axes, scale = axes_of(p["x"]), per_channel(p["gamma"], p["x"]) / spread
+    mean, along = p.dy.mean(axes, keepdims=True), (p.dy * normal).mean(axes, keepdims=True)
+    return [
+        Term("the term of dy itself", scale * p.dy, "bn_scale_wrong", "bn_scale_wrong"),
+        Term("the term through the mean", -scale * mean, "bn_mean_term_missing", "bn_count_wrong"),
+        Term(
+            "the term through the variance",
+            -scale * normal * along,
+            "bn_variance_term_missing",
+            "bn_variance_term_wrong",
+        ),
+    ]
 
 
 def dgamma(p: Probe, joints: Joints) -> Array:
@@ -225,6 +243,6 @@ def sizes(p: Probe) -> dict[str, float]:
 SUBJECT = Subject(
     "batch_norm2d", ("x", "gamma", "beta"), {"dx": dx, "dgamma": dgamma, "dbeta": dbeta}, value, probes, MISTAKES,
     sizes,
-    {"eps": 1e-5}, lines={"dx": DX, "dgamma": DG, "dbeta": DB},
+    {"eps": 1e-5}, lines={"dx": DX, "dgamma": DG, "dbeta": DB}, terms={"dx": terms},
     factor_labels=dict.fromkeys(("H·W", "1/H·W"), "bn_count_wrong"),
 )  # fmt: skip

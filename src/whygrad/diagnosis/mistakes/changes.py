@@ -160,6 +160,11 @@ def clipped(a: Array, _: Probe) -> Array:
     return np.clip(a, -1, 1)
 
 
+def truncated(a: Array, _: Probe) -> Array:
+    """Cut off to whole numbers, as writing to an array of integers does."""
+    return np.trunc(a)
+
+
 def sign(a: Array, _: Probe) -> Array:
     """Signs alone."""
     return np.sign(a)
@@ -204,6 +209,8 @@ def common(outputs: str, *, zero: dict[str, str] | None = None) -> tuple[Mistake
         mistake("clipping_in_gradient", outputs, "out", clipped, "is clipped to −1 ... 1",
                 "leave clipping to the update", rank=3),
         mistake("sign_error", outputs, "out", absolute, "has lost its signs", "leave out np.abs", rank=3),
+        mistake("integer_truncation", outputs, "out", truncated, "is cut off to whole numbers",
+                "np.zeros(shape), without an integer dtype", rank=1),
         mistake("extra_factor_in_delta", outputs, "dy", lambda a, _: a * a, "contains dy twice",
                 "multiply by dy once", rank=2),
         mistake("relu_mask_wrong_tensor", outputs, "dy", positive, "drops every negative dy",

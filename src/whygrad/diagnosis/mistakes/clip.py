@@ -1,4 +1,4 @@
-"""What people get wrong about clipping: dx = dy between the bounds and 0 beyond them."""
+"""What people get wrong about clipping: dx = dy between the two bounds and 0 beyond them."""
 
 from __future__ import annotations
 
@@ -10,36 +10,41 @@ import numpy as np
 from whygrad.diagnosis.catalogue import Mistake, mistake
 from whygrad.diagnosis.mistakes.activations import activation
 from whygrad.diagnosis.probes import Probe
-from whygrad.typing import Array
 
-LINE = "dx = dy * ((low < x) & (x < high))"
-
-
-def _within(x: Array, o: Mapping[str, Any]) -> Array:
-    return ((x > o["low"]) & (x < o["high"])) * 1.0
+LINE = "dx = dy * ((x > low) & (x < high))"
 
 
 def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
-    def mask(g: Callable[[Array, float, float], Array], does: str, also: str = "") -> Mistake:
-        def wrong(p: Probe) -> Array:
-            return p.dy * g(p["x"], float(used(p)["low"]), float(used(p)["high"]))
+    def bounds(p: Probe) -> tuple[float, float]:
+        return float(used(p)["low"]), float(used(p)["high"])
 
-        return mistake("activation_derivative_formula_wrong", "dx", "whole", wrong, does, LINE, also=also)
+    def formula(
+        g: Callable[[Probe, float, float], Any], does: str, also: str = "", label: str = "relu_mask_wrong_tensor"
+    ) -> Mistake:
+        return mistake(label, "dx", "whole", lambda p: p.dy * g(p, *bounds(p)), does, LINE, also=also)
 
+    wrong = "activation_derivative_formula_wrong"
     return (
-        mask(lambda x, low, high: (x > low) * 1.0, "lets dy through above the upper bound too"),
-        mask(lambda x, low, high: (x < high) * 1.0, "lets dy through below the lower bound too"),
-        mask(lambda x, low, high: ((x <= low) | (x >= high)) * 1.0, "is the opposite mask", "mask_inverted"),
-        mask(np.clip, "multiplies by the clipped value, not by its slope",
-             "activation_derivative_of_wrong_tensor"),
-        mistake("activation_derivative_formula_wrong", "dx", "whole",
-                lambda p: np.clip(p.dy, float(used(p)["low"]), float(used(p)["high"])),
-                "is dy clipped: the mask is a matter of x", LINE,
-                also="relu_mask_wrong_tensor activation_derivative_of_wrong_tensor"),
+        formula(lambda p, low, high: (p["x"] > low) * 1.0, "is cut off below, but not above", wrong),
+        formula(lambda p, low, high: (p["x"] < high) * 1.0, "is cut off above, but not below", wrong),
+        formula(lambda p, low, high: (p["x"] > low) | (p["x"] < high), "lets everything through: `or` for `and`",
+                f"missing_activation_derivative {wrong}"),
+        formula(lambda p, low, high: ~((p["x"] > low) & (p["x"] < high)), "has the opposite mask",
+                "mask_inverted"),
+        formula(lambda p, low, high: (p.y >= low) & (p.y <= high), "takes its mask from y with ≥ and ≤, between "
+                "which every entry lies", f"missing_activation_derivative {wrong}"),
+        formula(lambda p, low, high: (p.dy > low) & (p.dy < high), "takes its mask from dy, not from x"),
+        formula(lambda p, low, high: np.clip(p["x"], low, high), "multiplies by the clipped value, not by a mask",
+                "missing_activation_derivative", wrong),
+        mistake("clipping_in_gradient", "dx", "whole", lambda p: np.clip(p.dy, *bounds(p)),
+                "is dy clipped to the same bounds: it is x that is clipped", LINE, also=wrong),
+        mistake("clipping_in_gradient", "dx", "whole",
+                lambda p: np.clip(p.dy, *bounds(p)) * ((p["x"] > bounds(p)[0]) & (p["x"] < bounds(p)[1])),
+                "is clipped to the same bounds besides", LINE, also=wrong),
     )  # fmt: skip
 
 
 SUBJECT = activation(
-    "clip", lambda x, o: np.clip(x, o["low"], o["high"]), _within, options={"low": -0.6, "high": 0.8}, more=_more,
-    lines=LINE, mask=True,
+    "clip", lambda x, o: np.clip(x, o["low"], o["high"]), lambda x, o: ((x > o["low"]) & (x < o["high"])) * 1.0,
+    options={"low": -0.4, "high": 0.7}, more=_more, lines=LINE, mask=True,
 )  # fmt: skip

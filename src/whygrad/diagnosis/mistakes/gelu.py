@@ -58,4 +58,12 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
     )  # fmt: skip
 
 
-SUBJECT = activation("gelu", _value, _slope, options={"approximate": "none"}, more=_more, lines=LINE)
+SUBJECT = activation(
+    "gelu",
+    _value,
+    _slope,
+    options={"approximate": "none"},
+    more=_more,
+    lines=LINE,
+    halves={"the half Φ(x)": _cdf, "the half x·φ(x)": lambda x: x * _density(x)},
+)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
@@ -45,6 +46,28 @@ def dx(p: Probe, joints: Joints) -> Array:
         spread**2 if joints.get("scale") == "variance" else 1 if joints.get("scale") == "left out" else spread
     )
     return whole * p["gamma"] if outside else whole
+
+
+def terms(p: Probe) -> list[Term]:
+    """Return the three terms of dx."""
+    normal, spread = _parts(p)
+    g = p["gamma"] * p.dy
+    mean, along = g.mean(1, keepdims=True), (g * normal).mean(1, keepdims=True)
+    return [
+        Term("the term of dy itself", g / spread, "bn_scale_wrong", "bn_scale_wrong"),
+        Term(
+            "the term through the mean",
+            np.broadcast_to(-mean / spread, g.shape),
+            "bn_mean_term_missing",
+            "bn_count_wrong",
+        ),
+        Term(
+            "the term through the variance",
+            -normal * along / spread,
+            "bn_variance_term_missing",
+            "bn_variance_term_wrong",
+        ),
+    ]
 
 
 def dgamma(p: Probe, joints: Joints) -> Array:
@@ -117,4 +140,4 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 SUBJECT = Subject("layer_norm", ("x", "gamma", "beta"), {"dx": dx, "dgamma": dgamma, "dbeta": dbeta}, value, probes,
                   MISTAKES,
                   lambda p: {"N": p["x"].shape[0], "features": p["x"].shape[1]}, {"eps": 1e-5},
-                  lines={"dx": DX, "dgamma": DG, "dbeta": DB})  # fmt: skip
+                  lines={"dx": DX, "dgamma": DG, "dbeta": DB}, terms={"dx": terms})  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.softmax import axis_of, normalised, probes
 from whygrad.diagnosis.probes import Probe
@@ -35,6 +36,15 @@ def dx(p: Probe, joints: Joints) -> Array:
     elif how == "mean":
         total = p.dy.mean(axis_of(p), keepdims=True)
     return p.dy - _p(p) * total
+
+
+def terms(p: Probe) -> list[Term]:
+    """Return the two terms of dz."""
+    wrong = "softmax_derivative_formula_wrong"
+    return [
+        Term("the term dy", p.dy, wrong, wrong),
+        Term("the term −p·Σ dy", -_p(p) * p.dy.sum(axis_of(p), keepdims=True), wrong, wrong),
+    ]
 
 
 MISTAKES = (
@@ -70,4 +80,5 @@ MISTAKES = (
 )  # fmt: skip
 
 SUBJECT = Subject("log_softmax", ("x",), {"dx": dx}, value, probes, MISTAKES,
-                  lambda p: {"N": p["x"].shape[0], "classes": p["x"].shape[1]}, lines={"dx": LINE})  # fmt: skip
+                  lambda p: {"N": p["x"].shape[0], "classes": p["x"].shape[1]}, lines={"dx": LINE},
+                  terms={"dx": terms})  # fmt: skip

@@ -46,6 +46,13 @@ def _wrong_entry(p: Probe) -> Array:
     return probabilities(p) - 1
 
 
+def _broadcast(p: Probe) -> Array:
+    """A column less a row."""
+    z, t = p["z"], np.asarray(p.options["target"])
+    fitting(z.ndim == 2 and z.shape[1] == 1 and t.ndim == 1 and len(z) > 1)
+    return z - t
+
+
 def _margins(p: Probe) -> tuple[Array, Array]:
     t = target(p)
     fitting(bool(((t == 0) | (t == 1)).all()) and p["z"].ndim == 2 and bool((t.sum(1) == 1).all()))
@@ -83,7 +90,8 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
         # a factor too many
         factor("extra_factor_in_delta", target, "is multiplied by the target: classes that are not the target's "
                "get nothing"),
-        factor("extra_factor_in_delta", lambda p: 1 - target(p), "is multiplied by 1 − t"),
+        factor("loss_derivative_wrong", lambda p: 1 - target(p), "gives the target's class nothing",
+               also="extra_factor_in_delta"),
         factor("extra_factor_in_delta", lambda p: probabilities(p) * (1 - probabilities(p)),
                "contains p(1 − p) of the softmax besides", "softmax_diagonal_only"),
         factor("extra_factor_in_delta", lambda p: s(p) * (1 - s(p)),
@@ -140,6 +148,11 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
               "is the loss's terms themselves, not their derivatives", CROSS_ENTROPY, "returns_wrong_variable"),
         whole("loss_derivative_wrong", _wrong_entry, "subtracts 1 from every class, not from the target's alone",
               CROSS_ENTROPY, "wrong_loop_variable_as_index"),
+        whole("wrong_loop_variable_as_index", lambda p: probabilities(p) - (target(p).max(0) > 0),
+              "subtracts 1 in whole columns: p[:, y] takes every sample's class in every sample",
+              "p[np.arange(N), y] -= 1", "loss_derivative_wrong"),
+        whole("axis_wrong", _broadcast, "is (N, N): a column z less a row t is every z less every t",
+              "t = t.reshape(z.shape)", "loss_derivative_wrong"),
         whole("loss_derivative_wrong", lambda p: probabilities(p) * (1 - target(p)), "is 0 at the target",
               CROSS_ENTROPY),
         whole("loss_derivative_wrong",
@@ -191,7 +204,7 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
                 "compute it and return it",
                 also="dx_not_propagated softmax_jacobian_collapsed dx_all_zero_write_to_copy integer_truncation"),
         mistake("sign_error", output, "out", c.absolute, "has lost its signs", "leave out np.abs", rank=3),
-        mistake("integer_truncation", output, "out", lambda a, _: np.trunc(a), "is cut off to whole numbers",
+        mistake("integer_truncation", output, "out", c.truncated, "is cut off to whole numbers",
                 "np.zeros(z.shape)", rank=1),
         mistake("clipping_in_gradient", output, "out", c.clipped, "is clipped to −1 ... 1",
                 "leave clipping to the update", rank=3),

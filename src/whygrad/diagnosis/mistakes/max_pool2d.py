@@ -84,6 +84,20 @@ def _flat_index(p: Probe, *, add: bool) -> Array:
     return out
 
 
+def _decoded(p: Probe, *, by: str) -> Array:
+    """The index within the window divided by another number than its width; what lies outside is lost."""
+    where, index = where_of(p), seen(p, {}).argmax(-1)
+    width = {"stride": where.stride[1], "columns": where.output[1], "width": where.size[1]}[by]
+    fitting(not any(where.padding))
+    out = np.zeros_like(p["x"])
+    for n, channel, i, j in np.ndindex(index.shape):
+        r, s = divmod(int(index[n, channel, i, j]), width)
+        a, b = i * where.stride[0] + r, j * where.stride[1] + s
+        if a < where.size[0] and b < where.size[1]:
+            out[n, channel, a, b] += p.dy[n, channel, i, j]
+    return out
+
+
 def _over_channels(p: Probe) -> Array:
     """The maximum over the channels as well: one of them gets dy."""
     x = seen(p, {})
@@ -162,8 +176,17 @@ MISTAKES = (
             also="returns_wrong_variable"),
     mistake("pool_window_offset_missing", "dx", "winner", "corner", "always goes to the window's first entry", LINE,
             also="pool_winner_wrong"),
-    mistake("softmax_wrong_axis", "dx", "whole", _over_channels, "takes the maximum over the channels as well",
-            LINE, also="axis_wrong"),
+    mistake("pool_winner_wrong", "dx", "whole", _over_channels, "takes the maximum over the channels as well",
+            LINE, also="axis_wrong wrong_loop_variable_as_index softmax_wrong_axis"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="stride"),
+            "divides the index within the window by the stride, where the window's width is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="columns"),
+            "divides the index within the window by the width of y, where the window's width is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="width"),
+            "divides the index within the window by the image's width, where the window's is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
     mistake("pool_winner_wrong", "dx", "whole", _image_maximum,
             "takes the maximum of the whole image for each window's", LINE),
     mistake("loop_bounds_off_by_one", "dx", "whole", _smaller,
@@ -214,4 +237,5 @@ MISTAKES = (
 SUBJECT = Subject(
     "max_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=True), MISTAKES, pooling.sizes,
     {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, alternatives=alternatives,
+    contributions={"dx": lambda p: pooling.contributions(winners(seen(p, {}), None) * p.dy[..., None], p)},
 )  # fmt: skip

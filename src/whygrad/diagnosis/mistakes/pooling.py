@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting
+from whygrad.diagnosis.composition import gathered
 from whygrad.diagnosis.probes import Probe, spaced
 from whygrad.ops.windows import Geometry, geometry
 from whygrad.typing import Array, IntArray
@@ -69,6 +70,15 @@ def write(back: Array, p: Probe, joints: Joints) -> Array:
         return canvas
     top, bottom, left, right = where.padding
     return canvas[:, :, top : height - bottom, left : width - right]
+
+
+def contributions(back: Array, p: Probe) -> list[Array]:
+    """Return what each entry of dx is the sum of, one number for each window that it is in."""
+    where = where_of(p)
+    a, b = places(where)
+    top, _, left, _ = where.padding
+    found = gathered(back, a, b, where.padded)
+    return [found[:, :, top : top + where.size[0], left : left + where.size[1]]]
 
 
 #: name, (N, C, H, W), window, stride; padding is what the caller says

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
@@ -72,6 +73,22 @@ def _first_sample(p: Probe) -> Array:
     return probabilities * (p.dy - (p.dy * probabilities).sum(1, keepdims=True))
 
 
+def terms(p: Probe) -> list[Term]:
+    """Return the two terms of dz."""
+    probabilities, wrong = value(p, {}), "softmax_derivative_formula_wrong"
+    total = (p.dy * probabilities).sum(axis_of(p), keepdims=True)
+    return [
+        Term("the term p·dy", probabilities * p.dy, wrong, wrong),
+        Term("the term −p·Σ dy·p", -probabilities * total, wrong, wrong),
+    ]
+
+
+def _plus_beside(p: Probe) -> Array:
+    """The Jacobian p_i(1 − p_i) on the diagonal and +p_i·p_j beside it."""
+    q = value(p, {})
+    return q * (p.dy * (1 - 2 * q) + (p.dy * q).sum(axis_of(p), keepdims=True))
+
+
 MISTAKES = (
     mistake("softmax_jacobian_collapsed", "dx", "whole", _collapsed, "is 0 everywhere: the Jacobian's entries, "
             "which add up to 0, are summed before dy multiplies them", LINE,
@@ -114,6 +131,8 @@ MISTAKES = (
     mistake("softmax_derivative_formula_wrong", "dx", "whole",
             lambda p: -value(p, {}) * ((p.dy * value(p, {})).sum(axis_of(p), keepdims=True) - p.dy * value(p, {})),
             "has only what stands off the Jacobian's diagonal", LINE),
+    mistake("softmax_derivative_formula_wrong", "dx", "whole", _plus_beside,
+            "has p_i·p_j with a plus off the diagonal", LINE, also="sign_error"),
     mistake("softmax_derivative_formula_wrong", "dx", "whole", lambda p: p.dy * (1 - value(p, {}) ** 2),
             "is dy·(1 − p²), as for tanh", LINE),
     mistake("activation_derivative_of_wrong_tensor", "dx", "whole", _derivative_at_logits,
@@ -166,4 +185,5 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 
 
 SUBJECT = Subject("softmax", ("x",), {"dx": dx}, value, probes, MISTAKES,
-                  lambda p: {"N": p["x"].shape[0], "classes": p["x"].shape[1]}, lines={"dx": LINE})  # fmt: skip
+                  lambda p: {"N": p["x"].shape[0], "classes": p["x"].shape[1]}, lines={"dx": LINE},
+                  terms={"dx": terms})  # fmt: skip

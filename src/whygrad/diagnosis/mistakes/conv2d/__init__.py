@@ -12,12 +12,12 @@ from __future__ import annotations
 from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.mistakes.conv2d import bias_and_value, input_gradient, shared, weight_gradient
 from whygrad.diagnosis.mistakes.conv2d.probes import probes, sizes
-from whygrad.diagnosis.mistakes.conv2d.reference import DB, DW, SCATTER, db, dw, dx, value
+from whygrad.diagnosis.mistakes.conv2d.reference import DB, DW, SCATTER, Y, contributions, db, dw, dx, value
 
 MISTAKES = (*input_gradient.MISTAKES, *weight_gradient.MISTAKES, *bias_and_value.MISTAKES, *shared.MISTAKES)
 
 SUBJECT = Subject(
     "conv2d", ("x", "w", "b"), {"dx": dx, "dw": dw, "db": db}, value, probes, MISTAKES, sizes,
-    {"stride": 1, "padding": 0}, lines={"dx": SCATTER, "dw": DW, "db": DB, "y": "y[n, f, i, j] = (w[f] * xp[n, :, "
-                                        "i*t:i*t+R, j*t:j*t+S]).sum() + b[f]"},
+    {"stride": 1, "padding": 0}, lines={"dx": SCATTER, "dw": DW, "db": DB, "y": Y},
+    contributions={"dx": contributions},
 )  # fmt: skip

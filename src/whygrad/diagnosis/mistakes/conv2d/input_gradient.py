@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from whygrad.diagnosis.catalogue import fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
-from whygrad.diagnosis.mistakes.conv2d.reference import CROP, ROT180, SCATTER, full_correlation, where_of
+from whygrad.diagnosis.mistakes.conv2d.reference import (
+    CROP,
+    ROT180,
+    SCATTER,
+    full_correlation,
+    on_grid,
+    spread,
+    where_of,
+)
 from whygrad.diagnosis.probes import Probe
 from whygrad.ops.windows import crop
 from whygrad.typing import Array
@@ -107,6 +117,19 @@ def _from_right_form(*axes: int) -> c.Change:
     return lambda w, _: np.flip(np.flip(w, axes), (2, 3))
 
 
+def _misread(p: Probe, *, order: str) -> Array:
+    """The columns' gradients reshaped to (N, C·R·S, positions) where their axes have to be exchanged."""
+    where = where_of(p)
+    back = np.einsum("nfij,fcrs->ncrsij", p.dy, p["w"], optimize=True)
+    n, channels, r, s, rows, columns = back.shape
+    if order == "n":  # (N, positions, C·R·S) taken for (N, C·R·S, positions)
+        flat = back.reshape(n, channels * r * s, -1).transpose(0, 2, 1)
+    else:
+        flat = back.reshape(n, channels * r * s, -1).transpose((1, 2, 0) if order == "pn" else (1, 0, 2))
+    wrong = np.ascontiguousarray(flat).reshape(n, channels, r, s, rows, columns).transpose(0, 1, 4, 5, 2, 3)
+    return on_grid(spread(wrong, where, {}), where, None)
+
+
 MISTAKES = (
     mistake("kernel_not_rotated", "dx", "w", c.flipped(2, 3), "is the full correlation with the kernel as it is",
             ROT180,
@@ -202,6 +225,14 @@ MISTAKES = (
     mistake("full_padding_missing", "dx", "whole", lambda p: _resized(p, p["w"]),
             "runs the forward's correlation over dy and leaves the rest zero",
             SCATTER, also="kernel_not_rotated dx_shape_wrong_no_convolution", rank=2),
+    *(mistake("loop_bounds_off_by_one", "dx", "w", c.without_last(*axes), f"leaves out the kernel's last {what}",
+              "for r in range(R): for s in range(S):", also="loop_over_input_size")
+      for axes, what in (((2,), "row"), ((3,), "column"), ((2, 3), "row and column"))),
+    *(mistake("reshape_axes_wrong", "dx", "whole", partial(_misread, order=order),
+              "reads the gradients of the columns, (C·R·S, …), in another order than they were made in",
+              "dcols.reshape(C*R*S, -1, N).transpose(2, 0, 1), as im2col made them",
+              also="im2col_column_order_mismatch")
+      for order in ("pn", "np", "n")),
     mistake("overlap_overwritten", "dx", "overlap", "last window",
             "keeps only the last window's contribution where windows overlap", SCATTER),
     mistake("overlap_overwritten", "dx", "overlap", "last tap",

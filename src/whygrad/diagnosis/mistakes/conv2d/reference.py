@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, fitting
+from whygrad.diagnosis.composition import gathered
 from whygrad.diagnosis.probes import Probe
 from whygrad.ops.windows import Geometry, crop, fold, geometry, pad, windows
-from whygrad.typing import Array
+from whygrad.typing import Array, IntArray
 
-ROT180 = "dx = full correlation of dy with w[:, :, ::-1, ::-1], its channel axes swapped"
+ROT180 = 'dx[n, c] += correlate2d(dy[n, f], w[f, c, ::-1, ::-1], mode="full")'
 DW = "dw[f, c, r, s] = (dy[:, f] * xp[:, c, r:r + t*I:t, s:s + t*J:t]).sum()"
 SCATTER = "dxp[n, :, i*t:i*t+R, j*t:j*t+S] += w[f] * dy[n, f, i, j]"
 CROP = "return dxp[:, :, p:p + H, p:p + W]"
+Y = "y[n, f, i, j] = (w[f] * xp[n, :, i*t:i*t+R, j*t:j*t+S]).sum() + b[f]"
 DB = "db = dy.sum(axis=(0, 2, 3))"
 
 
@@ -25,7 +27,7 @@ def where_of(p: Probe) -> Geometry:
     )
 
 
-def places(where: Geometry, how: str | None) -> tuple[Array, Array]:
+def places(where: Geometry, how: str | None) -> tuple[IntArray, IntArray]:
     """Return the rows and columns (I, J, R, S) of the padded image that each output and tap meet."""
     (t, u), (rows, columns) = where.stride, where.output
     i, j, r, s = np.ogrid[:rows, :columns, : where.kernel[0], : where.kernel[1]]
@@ -134,6 +136,19 @@ def spread(back: Array, where: Geometry, joints: Joints) -> Array:
         place: Any = (slice(None), slice(None), a, b)
         np.add.at(canvas, place, back)
     return canvas
+
+
+def contributions(p: Probe) -> list[Array]:
+    """Return what each entry of dx is the sum of: one number for each tap, or for each filter and tap."""
+    where = where_of(p)
+    a, b = (np.reshape(i, (*where.output, -1)) for i in places(where, None))
+    each = np.einsum("nfij,fcrs->ncijfrs", p.dy, p["w"])
+    taps = each.sum(4).reshape(*each.shape[:4], -1)
+    wide = np.tile(a, len(p["w"])), np.tile(b, len(p["w"]))
+    single = each.reshape(*each.shape[:4], -1)
+    found = [gathered(taps, a, b, where.padded), gathered(single, *wide, where.padded)]
+    top, _, left, _ = where.padding
+    return [c[:, :, top : top + where.size[0], left : left + where.size[1]] for c in found]
 
 
 def dw(p: Probe, joints: Joints) -> Array:

@@ -44,7 +44,7 @@ def _elementwise(p: Probe) -> Array:
 
 def _elementwise_output(p: Probe) -> Array:
     """Σ y·dy: one number for all taps of a filter, of the layer's own output."""
-    one = np.einsum("nfij,nfij->f", p.y, p.dy)
+    one = np.einsum("nfij,nfij->f", p.options.get("_y", p.y), p.dy)
     return np.broadcast_to(one[:, None, None, None], p["w"].shape).copy()
 
 
@@ -97,6 +97,11 @@ def _same_size(a: Array, b: Array) -> Array:
     return a
 
 
+def _channels_last(a: Array) -> Array:
+    f, channels, r, s = a.shape
+    return a.reshape(f, r, s, channels).transpose(0, 3, 1, 2)
+
+
 MISTAKES = (
     mistake("stride_remainder_dropped", "dw", "whole", lambda p: _too_big(p, spread_out=True),
             "has a row or column for every shift of the dilated dy that fits: more than the kernel",
@@ -118,6 +123,17 @@ MISTAKES = (
     mistake("batch_sum_missing", "dw", "out", lambda a,
             p: np.einsum("nfij,ncijrs->nfcrs", p.dy, seen(p, {}), optimize=True),
             "has one gradient for each sample", "dw.sum(axis=0)", rank=3),
+    *(mistake("loop_bounds_off_by_one", "dw", "out", c.without_last(*axes), f"is 0 in the kernel's last {what}",
+              "for r in range(R): for s in range(S):", also="loop_over_input_size")
+      for axes, what in (((2,), "row"), ((3,), "column"), ((2, 3), "row and column"))),
+    *(mistake("reshape_axes_wrong", "dw", "out", change, does, "dw = (flat @ cols.T).reshape(F, C, R, S)",
+              also="im2col_column_order_mismatch weight_gradient_transposed")
+      for change, does in (
+          (lambda a, _: a.reshape(len(a), -1).T.reshape(a.shape),
+           "comes as (C·R·S, F) and is reshaped, not transposed"),
+          (lambda a, _: a.transpose(0, 2, 3, 1).reshape(a.shape),
+           "has columns in the order (R, S, C), read as (C, R, S)"),
+          (lambda a, _: _channels_last(a), "has columns in the order (C, R, S), read as (R, S, C)"))),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2, 3), "comes out rotated by 180 degrees", DW),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2), "comes out upside down", DW,
             also="kernel_rotated_over_wrong_axes"),
