@@ -9,6 +9,8 @@ from tests.diagnosis.planting import ENTRIES, FORWARDS, SUBJECTS, forward_of, na
 from whygrad.diagnosis import diagnose
 from whygrad.diagnosis.catalogue import CHAINED, predict
 from whygrad.diagnosis.differences import differences
+from whygrad.diagnosis.registry import ALIASES
+from whygrad.ops.registry import OPERATIONS
 
 #: What is declared, since code that is wrong in one layout may be right in another.
 WEIGHTS = {"linear": "OI"}
@@ -156,3 +158,8 @@ def test_a_wrong_forward_is_named(name):
             found = diagnose(None, name, function, layout=layout_of(name), weights=WEIGHTS.get(name), seed=4)
             assert not found.healthy
             assert named(found, m.label), f"{m.label} ({m.does})\n{found}"
+
+
+def test_no_other_name_hides_an_operation():
+    assert not set(ALIASES) & set(OPERATIONS)
+    assert set(ALIASES.values()) <= set(OPERATIONS)
