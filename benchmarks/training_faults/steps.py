@@ -31,7 +31,9 @@ def in_place(gradients: Gradients, rate: float, leave_out: tuple[Any, ...] = ())
     return step
 
 
-def momentum(gradients: Gradients, rate: float, beta: float, *, nesterov: bool = False, bug: str | None = None) -> Step:
+def momentum(
+    gradients: Gradients, rate: float, beta: float, *, nesterov: bool = False, bug: str | None = None
+) -> Step:
     """Return heavy-ball momentum, or Nesterov's, on a velocity that starts at zero."""
     velocity: dict[Any, Any] = {}
 
@@ -58,7 +60,13 @@ def momentum(gradients: Gradients, rate: float, beta: float, *, nesterov: bool =
 
 
 def adam(
-    gradients: Gradients, rate: float, *, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, bug: str | None = None
+    gradients: Gradients,
+    rate: float,
+    *,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    bug: str | None = None,
 ) -> Step:
     """Return Adam; ``bug`` names a mistake in its formula."""
     m: dict[Any, Any] = {}

@@ -55,7 +55,9 @@ def _functions(setup: Functions, steps: int) -> tuple[list[float], Any]:
         else:
             assert setup.gradients is not None
             rate = setup.learning_rate
-            params = mapped(lambda w, g, r=rate: w - np.asarray(r, w.dtype) * g, params, setup.gradients(params, batch))
+            params = mapped(
+                lambda w, g, r=rate: w - np.asarray(r, w.dtype) * g, params, setup.gradients(params, batch)
+            )
         if not math.isfinite(losses[-1]):
             break
     return losses, params

@@ -39,7 +39,7 @@ def mapped(function: Callable[..., Any], *trees: Any) -> Any:
 
 def copied(params: Any) -> Any:
     """Return a copy that shares no memory."""
-    return mapped(lambda array: np.array(array), params)
+    return mapped(np.array, params)
 
 
 def replaced(params: Any, key: Any, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A multi-layer perceptron as course notes write it: a dictionary W1, b1, W2, ..., samples in rows, integer labels."""
+"""A multi-layer perceptron as course notes write it: a dictionary W1, b1, ..., samples in rows, integer labels."""
 
 from __future__ import annotations
 
@@ -130,4 +130,6 @@ def build(  # noqa: PLR0915 - it is as long as somebody's script
 
 
 def _l2_factor(bug: str | None) -> float:
-    return {"no regulariser": 0.0, "half regulariser": 0.5, "regulariser sign": -1.0, "twice": 2.0}.get(bug or "", 1.0)
+    return {"no regulariser": 0.0, "half regulariser": 0.5, "regulariser sign": -1.0, "twice": 2.0}.get(
+        bug or "", 1.0
+    )

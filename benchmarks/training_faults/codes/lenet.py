@@ -1,4 +1,4 @@
-"""A LeNet as papers describe it: tanh, average pooling, squared error against ±1 targets or cross-entropy; a list."""
+"""A LeNet as papers describe it: tanh, average pooling, cross-entropy or squared error against ±1; a list."""
 
 from __future__ import annotations
 

@@ -148,7 +148,11 @@ FAULTS = (
         "constant_features",
         "every image the same",
         on("mlp", "cnn"),
-        {"zeros": blank(np.zeros_like), "the first": blank(lambda x: x[:1]), "their mean": blank(lambda x: x.mean(0))},
+        {
+            "zeros": blank(np.zeros_like),
+            "the first": blank(lambda x: x[:1]),
+            "their mean": blank(lambda x: x.mean(0)),
+        },
     ),
     Fault(
         "labels_out_of_range",

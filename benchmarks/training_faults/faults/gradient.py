@@ -165,11 +165,14 @@ def updated_too_early_within(factor: float) -> Plant:
 
 def steep(factor: float, beta: float = 0.0) -> Plant:
     """Return the plant of an own step that goes uphill."""
-    return stepped(
-        lambda setup, code: steps.plain(code.gradients, -factor * code.rate)
-        if not beta
-        else steps.momentum(code.gradients, -factor * code.rate, beta)
-    )
+
+    def alter(setup: Functions, code: Code, images: Images) -> Functions:
+        del images
+        rate = factor * setup.learning_rate
+        step = steps.momentum(code.gradients, -rate, beta) if beta else steps.plain(code.gradients, -rate)
+        return replace(setup, step=step, learning_rate=rate, momentum=beta, optimizer="momentum" if beta else None)
+
+    return Plant(alter=alter)
 
 
 def skipping(at: Callable[[Code], list[Any]]) -> Plant:
@@ -221,7 +224,9 @@ _STANDS = "the regulariser of the loss is not that of the gradient"
 
 FAULTS = (
     Fault("sign_error", "all gradients", on("mlp", "cnn", "lenet", "regression"), {"negated": negated(_all)}),
-    Fault("sign_error", "uphill steps", on("mlp", "batch norm"), {"plain": steep(1.0), "momentum": steep(0.2, 0.9)}),
+    Fault(
+        "sign_error", "uphill steps", on("mlp", "batch norm"), {"plain": steep(1.0), "momentum": steep(0.2, 0.9)}
+    ),
     Fault(
         "sign_error",
         "one parameter",
@@ -398,4 +403,3 @@ FAULTS = (
     ),
     _wrong("lenet: bias per image", lenet.build, "bias per image", ("batch_scale_wrong",), _REAL),
 )
-

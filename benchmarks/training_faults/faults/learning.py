@@ -17,9 +17,7 @@ from benchmarks.training_faults.setups import Base, Build, Fault, Plant, altered
 
 def adam(rate: float, bug: str) -> Plant:
     """Return the plant of Adam with a mistake."""
-    return stepped(
-        lambda setup, code: steps.adam(code.gradients, rate, bug=bug), optimizer="adam", learning_rate=rate
-    )
+    return stepped(lambda _, code: steps.adam(code.gradients, rate, bug=bug), optimizer="adam", learning_rate=rate)
 
 
 def rolling(bug: str, beta: float = 0.9, nesterov: bool = False) -> Plant:
@@ -37,9 +35,7 @@ def rolling(bug: str, beta: float = 0.9, nesterov: bool = False) -> Plant:
 
 def cut(most: float) -> Plant:
     """Return the plant of gradients clipped to so small a norm that every step is cut."""
-    return stepped(
-        lambda setup, code: steps.plain(steps.clipped(code.gradients, most), setup.learning_rate)
-    )
+    return stepped(lambda setup, code: steps.plain(steps.clipped(code.gradients, most), setup.learning_rate))
 
 
 def cut_entries(most: float) -> Plant:

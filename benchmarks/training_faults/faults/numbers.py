@@ -268,7 +268,7 @@ def integers(params: bool) -> Plant:
 
 def integer_pixels(divide: int) -> Build:
     """Return the perceptron that divides its bytes by whole numbers: nearly all of them become zero."""
-    return preprocessed(lambda x: ((x * 255).astype(np.uint8) // divide).astype(float))
+    return preprocessed(lambda x: ((x * 255).astype(np.int64) // divide).astype(float))
 
 
 def _plant(build: Build) -> dict[str, Plant]:
@@ -363,11 +363,11 @@ FAULTS = (
     Fault(
         "float32_precision",
         "updates that round to nothing",
-        on("mlp", "sigmoid"),
-        {"float16": rounding(np.float16, 1e-3)},
+        on("mlp", "sigmoid", factor=0.01),
+        {"float16": rounding(np.float16, 1.0)},
         also=("learning_rate_too_low",),
-        definition="most updates are below half a unit in the last place of the weight",
-        seeds=3,
+        definition="many updates are below half a unit in the last place of the weight and change nothing",
+        steps=3000,
     ),
     Fault(
         "integer_truncation",

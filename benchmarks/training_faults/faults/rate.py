@@ -24,9 +24,7 @@ def rolling(beta: float, factor: float = 1.0) -> Plant:
 
 def adam(rate: float) -> Plant:
     """Return the plant of Adam at a rate."""
-    return stepped(
-        lambda setup, code: steps.adam(code.gradients, rate), optimizer="adam", learning_rate=rate
-    )
+    return stepped(lambda _, code: steps.adam(code.gradients, rate), optimizer="adam", learning_rate=rate)
 
 
 FAULTS = (
