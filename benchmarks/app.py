@@ -21,6 +21,7 @@ from benchmarks import memory as memory_command
 from benchmarks import start as start_command
 from benchmarks import train as train_command
 from benchmarks import training as training_command
+from benchmarks import watch as watch_command
 from benchmarks.idx import DataFileError, read_mnist
 from benchmarks.networks import MODELS, NETWORKS, Network
 from benchmarks.processes import ChildError
@@ -195,6 +196,30 @@ def training(
         raise typer.BadParameter(f"expected one of {known}, received {error}", param_hint="--kinds") from None
     with threadpool_limits(1, "blas"):
         (training_command.check if verify else training_command.measure)(chosen, report)
+    _finish(report)
+
+
+@app.command()
+def watch(
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"One of {', '.join(n.key for n in watch_command.WATCHED)}; may be repeated. All if left out."
+        ),
+    ] = None,
+    threads: Threads = None,
+    rounds: Rounds = None,
+    quick: Quick = False,
+    json: Json = None,
+) -> None:
+    """What it costs to watch a training."""
+    known = {n.key: n for n in watch_command.WATCHED}
+    for key in network or ():
+        if key not in known:
+            raise typer.BadParameter(f"expected one of {', '.join(known)}, received {key}", param_hint="--network")
+    settings, report = _prepare("watch", threads, (rounds, 11, 3), quick, json, False)
+    with machine.using(settings.threads, torch=False):
+        watch_command.measure([n for n in known.values() if not network or n.key in network], settings, report)
     _finish(report)
 
 

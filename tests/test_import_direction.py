@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "models": LAYERS | {"models"},
     "optim": KERNELS | {"engines", "optim"},
     "data": BASE | {"data"},
-    "training": LOSSES | LAYERS | {"models", "optim", "data", "training"},
+    "training": LOSSES | LAYERS | {"models", "optim", "data", "training", "checking"},
     "checking": LOSSES | LAYERS | {"checking"},
     "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
     "cli": {"*"},

@@ -57,6 +57,13 @@ def train(
         Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
     ] = None,
     check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
+    watch: Annotated[
+        bool | None,
+        typer.Option(
+            "--watch/--no-watch",
+            help="Write what goes on inside to the metrics, and stop a run that is lost; a resumed run remembers it.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
 ) -> None:
     """Train a network, by default a small one on the embedded handwritten digits.
@@ -79,20 +86,21 @@ def train(
         seed=seed,
     )
     chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "as_json"}:
+    if resume is not None and set(chosen) - {"resume", "check", "watch", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
     # What is left to NumPy is too small to gain from threads of its own, which only get in the way of the kernels'.
     with threadpool_limits(1, "blas"):
         experiment = prepare(recipe) if resume is None else None
-        run = Run(resume) if resume is not None else Run.create(recipe, out)
+        run = Run(resume) if resume is not None else Run.create(recipe, out, watch=bool(watch))
         set_num_threads(run.threads)
         experiment = experiment or run.experiment()
         shown = console.out() if not as_json else Console(quiet=True)
         summary = run.summary
         if summary is None:
             try:
-                summary = _train_and_report(run, experiment, shown, started, check=check)
+                watching = run.watched if watch is None else watch
+                summary = _train_and_report(run, experiment, shown, started, check=check, watch=watching)
             except KeyboardInterrupt:
                 console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
                 raise typer.Exit(130) from None
@@ -105,19 +113,19 @@ def train(
 
 
 def _train_and_report(
-    run: Run, experiment: Experiment, shown: Console, started: float, *, check: bool
+    run: Run, experiment: Experiment, shown: Console, started: float, *, check: bool, watch: bool
 ) -> dict[str, Any]:
     _introduce(run, experiment, shown)
-    compile_for(lambda: _rehearse(run, experiment, check=check))
+    compile_for(lambda: _rehearse(run, experiment, check=check, watch=watch))
     if check:
         _check_gradients(run, experiment, shown)
-    _train(run, experiment)
+    _train(run, experiment, watch=watch)
     summary, result = run.finish(experiment, time.perf_counter() - started)
     _report(run, experiment, summary, result, shown)
     return summary
 
 
-def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
+def _rehearse(run: Run, experiment: Experiment, *, check: bool, watch: bool) -> None:
     """Go once through all that a training computes."""
     recipe, data, rng = run.recipe, experiment.train, np.random.default_rng(0)
     params = experiment.model.init(rng)
@@ -135,6 +143,8 @@ def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
         )
     )
     evaluate(experiment.model, params, experiment.test.images, experiment.test.labels, loss=experiment.loss)
+    if watch:
+        run.monitor(experiment).begin(params)
     if check:  # in float64, where only the network itself is compiled
         exact = {name: array.astype(np.float64) for name, array in params.items()}
         images, labels = data.images[:_SAMPLE].astype(np.float64), data.labels[:_SAMPLE]
@@ -177,8 +187,8 @@ def _check_gradients(run: Run, experiment: Experiment, shown: Console) -> None:
     )
 
 
-def _train(run: Run, experiment: Experiment) -> None:
-    """Train to the end, with a progress bar where somebody is looking."""
+def _train(run: Run, experiment: Experiment, *, watch: bool) -> None:
+    """Train to the end, or until it is lost, with a progress bar where somebody is looking."""
     looking = console.progress_console()
     batches = -(-len(experiment.train.labels) // run.recipe.batch_size)
     bar = Progress(
@@ -191,7 +201,7 @@ def _train(run: Run, experiment: Experiment) -> None:
     )
     with bar if looking is not None else nullcontext():
         task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
-        steps = run.steps(experiment)
+        steps = run.steps(experiment, run.monitor(experiment) if watch else None)
         try:
             for step in steps:
                 if looking is not None:

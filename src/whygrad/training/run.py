@@ -6,6 +6,7 @@ checkpoints/          the last two training states
 model.safetensors     the trained parameters, under the names that they have in PyTorch
 best.safetensors      with early stopping, the best ones so far
 summary.json          what the finished run reached
+stopped.json          why the monitor stopped the run, until it is resumed
 """
 
 from __future__ import annotations
@@ -42,13 +43,14 @@ from whygrad.training.files import (
 )
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
+from whygrad.training.monitor import Lost, Monitor
 from whygrad.training.recipe import Experiment, Recipe, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
 
 _CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
-_CHECKPOINTS = "checkpoints"
+_CHECKPOINTS, _STOPPED = "checkpoints", "stopped.json"
 
 
 class Run:
@@ -87,19 +89,37 @@ class Run:
             raise FileError(str(self.path / _CONFIG), "a number of threads", f"{threads!r}", remedy)
         return threads
 
+    @property
+    def watched(self) -> bool:
+        """Whether the run was begun with a monitor."""
+        return self.config.get("watch") is True
+
+    @property
+    def stopped(self) -> dict[str, Any] | None:
+        """Why the monitor stopped the run: ``step``, ``reason`` and ``restored_step``; None if it did not.
+
+        Raises:
+            FileError: what stands there is damaged.
+        """
+        return read_json(self.path / _STOPPED) if (self.path / _STOPPED).exists() else None
+
     @classmethod
-    def create(cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs")) -> Run:
+    def create(
+        cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs"), *, watch: bool = False
+    ) -> Run:
         """Make the directory of a new run.
 
         Args:
             recipe: its recipe.
             path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
+            watch: whether it is to be trained with a monitor, which a resumed run remembers.
 
         Raises:
             FileError: the directory is in use or cannot be written.
         """
         made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
+        made_with |= {"watch": True} if watch else {}
         files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()})}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -142,18 +162,36 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
-    def steps(self, experiment: Experiment) -> Iterator[Step]:
+    def monitor(self, experiment: Experiment) -> Monitor:
+        """Return a monitor for ``steps``."""
+        data = experiment.train
+        return Monitor(
+            experiment.model,
+            data.images,
+            data.labels,
+            loss=experiment.loss,
+            batch_size=min(self.recipe.batch_size, len(data.labels)),
+        )
+
+    def steps(self, experiment: Experiment, monitor: Monitor | None = None) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
 
         Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
-        stops, be it by an exception.
+        stops, be it by an exception. A monitor's signals are written with them. When it says that the run is lost,
+        checkpoints of what went wrong are dropped, so that the last one is the last good one, and what happened
+        is written to ``stopped.json``.
+
+        Args:
+            experiment: what the recipe stands for.
+            monitor: a new one, or None.
 
         Raises:
             FileError: a damaged checkpoint, or no room to write.
-            NonFiniteError: the loss is not finite any more.
+            NonFiniteError: the loss is not finite any more, and there is no monitor.
+            LostError: the monitor says that the run is lost, and why.
         """
         with self._locked():
-            yield from self._steps(experiment)
+            yield from self._steps(experiment, monitor)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -173,7 +211,7 @@ class Run:
         finally:
             os.close(handle)
 
-    def _steps(self, experiment: Experiment) -> Iterator[Step]:
+    def _steps(self, experiment: Experiment, monitor: Monitor | None) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
         checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
         for directory in (self.path, checkpoints.directory):
@@ -186,6 +224,9 @@ class Run:
         check_parameters(self.path, experiment.model, state.params)
         metrics = Metrics(self.path / "metrics.jsonl", state.step)
         stopping = self._stopping(metrics)
+        if monitor is not None:
+            monitor.begin(state.params, state, metrics.records)
+        (self.path / _STOPPED).unlink(missing_ok=True)
         steps = fit(
             experiment.model,
             state.params,
@@ -203,18 +244,30 @@ class Run:
         with closing(metrics):
             try:
                 while stopping is None or not stopping.stopped:
-                    step = next(steps, None)
+                    step = _next(steps, monitor)
                     if step is None:
                         break
-                    metrics.write(step, **self._validate(experiment, step, stopping))
+                    signals = monitor.update(step) if monitor is not None else {}
+                    metrics.write(step, **self._validate(experiment, step, stopping), **signals)
                     last = step
+                    if monitor is not None and monitor.lost is not None:
+                        raise monitor.lost.error()
                     if step.ends_epoch:
                         metrics.sync()
                         checkpoints.save(step)
                     yield step
             finally:
-                if last is not None:
+                if monitor is not None and monitor.lost is not None:
+                    self._restore(checkpoints, monitor.lost)
+                elif last is not None:
                     checkpoints.save(last)
+
+    def _restore(self, checkpoints: Checkpoints, lost: Lost) -> None:
+        """Leave the run as it was when nothing was wrong yet, and write down why."""
+        checkpoints.restore(lost.good)
+        restored = lost.good.step if lost.good is not None else 0
+        stopped = {"step": lost.step, "reason": lost.reason, "restored_step": restored}
+        write_file(self.path / _STOPPED, pack_json(stopped))
 
     def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
         """Return the early stopping of the recipe, if any, as far as it came before this run was interrupted."""
@@ -295,6 +348,16 @@ class Run:
         params = unpack_arrays(path, read_file(path))
         check_parameters(path, model, params)
         return params
+
+
+def _next(steps: Iterator[Step], monitor: Monitor | None) -> Step | None:
+    """Return the next step, None at the end; a monitor says why there is none."""
+    try:
+        return next(steps, None)
+    except NonFiniteError:
+        if monitor is None:
+            raise
+        raise monitor.failed().error() from None
 
 
 def _make_parents(path: Path) -> None:
