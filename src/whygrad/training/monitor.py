@@ -19,7 +19,7 @@ from whygrad.typing import Array, IntArray, Loss, Params
 from whygrad.validation import whole
 
 #: Images of a look, and images that are trained on for each of them: what keeps a look below 5 % of the time.
-SAMPLES, DILUTION = 32, 60
+SAMPLES, DILUTION = 32, 90
 #: How much of the smoothed loss stays from step to step.
 _STAYS = 0.9
 #: A run has diverged when its smoothed loss has been so many times what knowing nothing costs, for so many steps.
@@ -47,7 +47,7 @@ class Monitor:
     """Reads the loss of every step of ``fit``, and looks at the whole model from time to time.
 
     A look is one pass of 32 training images, always the same ones, so that its numbers can be compared. How often
-    depends on the batch size alone: 60 images are trained on for each that is looked at. The same training
+    depends on the batch size alone: 90 images are trained on for each that is looked at. The same training
     therefore gives the same signals, wherever it was interrupted.
 
     A run is lost when
