@@ -1,8 +1,8 @@
 """A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
 The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
-``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most stands
-here as well.
+``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most
+stands here as well.
 """
 
 from whygrad import (
