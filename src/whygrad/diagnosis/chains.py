@@ -6,6 +6,8 @@ activations, poolings and loss lie between them is tried until the loss comes ou
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -280,8 +282,9 @@ def identified(
     x: Array,
     t: Array,
     rng: np.random.Generator,
+    until: float = math.inf,
 ) -> Chain | None:
-    """Return the chain whose loss this is; None where none of those tried gives it."""
+    """Return the chain whose loss this is; None where none of those tried, until some time, gives it."""
     draws = [
         {n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()}
         for _ in range(DRAWS)
@@ -291,7 +294,7 @@ def identified(
         return None
     for images, goal, columns in _readings(x, t):
         for stages in layouts(params, images):
-            found = _fitting_chain(stages, draws, values, images, goal, columns)
+            found = _fitting_chain(stages, draws, values, images, goal, columns, until)
             if found is not None:
                 return found
     return None
@@ -401,7 +404,13 @@ def _after_convolution(
 
 
 def _fitting_chain(
-    stages: tuple[Any, ...], draws: Sequence[Mapping[str, Array]], values: Array, x: Array, t: Array, columns: bool
+    stages: tuple[Any, ...],
+    draws: Sequence[Mapping[str, Array]],
+    values: Array,
+    x: Array,
+    t: Array,
+    columns: bool,
+    until: float,
 ) -> Chain | None:
     """Return the chain with the activations and the loss that give the values."""
     gaps = [i for i, stage in enumerate(stages) if stage is None]
@@ -409,6 +418,8 @@ def _fitting_chain(
     inner = [i for i in gaps if i != last]
     alike = len(inner) > 2
     for chosen in [(h,) * len(inner) for h in HIDDEN] if alike else product(HIDDEN, repeat=len(inner)):
+        if time.monotonic() > until:
+            return None
         filled = list(stages)
         for i, kind in zip(inner, chosen, strict=True):
             filled[i] = _activation(kind)

@@ -11,6 +11,7 @@ import numpy as np
 from whygrad.diagnosis.adapting import as_array, guarded, parameters
 from whygrad.diagnosis.report import Judgement
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Subject, copied
 
 #: Seconds of one call from which on little can be tested.
@@ -62,12 +63,13 @@ def _number(subject: Subject, who: str) -> float:
 
 def _written(subject: Subject, function: Any) -> list[str]:
     """Return which of its arguments a function writes to."""
-    params = {n: np.array(a) for n, a in subject.params.items()}
+    params = subject.passed(subject.params)
     batch = copied(subject.batch)
-    before, kept = {n: a.copy() for n, a in params.items()}, copied(batch)
+    before, kept = {n: np.array(a) for n, a in subject.params.items()}, copied(batch)
     subject.calls += 1
     guarded(lambda: function(params) if len(parameters(function)) == 1 else function(params, batch))
-    changed = [n for n, a in before.items() if n not in params or not _equal(a, params[n])]
+    now = params if subject.form is None else flattened(params)
+    changed = [n for n, a in before.items() if n not in now or not _equal(a, now[n])]
     return changed + ([] if _alike(kept, batch) else ["its batch"])
 
 

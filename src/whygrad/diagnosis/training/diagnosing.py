@@ -31,6 +31,7 @@ from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
 from whygrad.diagnosis.training.start import examine_start, redrawn, unusual_weights
+from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Clock, OutOfTime, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, tried
 from whygrad.diagnosis.training.trials import as_given, blank, fails, run
@@ -51,7 +52,7 @@ def diagnose_training(
     learning_rate: float | None = None,
     batch: Any = None,
     step: Callable[..., Any] | None = None,
-    momentum: float = 0.0,
+    momentum: float | None = 0.0,
     optimizer: Any = None,
     predict: Callable[..., Any] | None = None,
     logits: Callable[..., Any] | None = None,
@@ -137,21 +138,22 @@ def diagnose_training(
 
 
 def _of_functions(
-    loss: Any, gradients: Any, params: Any, learning_rate: Any, batch: Any, step: Any, momentum: float, optimizer: Any, predict: Any, logits: Any,
+    loss: Any, gradients: Any, params: Any, learning_rate: Any, batch: Any, step: Any, momentum: float | None, optimizer: Any, predict: Any, logits: Any,
     evaluate: Any, data: Any, batches: Any, classes: Any, batch_size: int,
 ) -> Subject:  # fmt: skip
     where = "diagnose_training"
     if not callable(loss):
         raise OptionError(where, "loss(params, batch), or a model", f"{type(loss).__name__}", "pass the function that gives the loss")
-    if not isinstance(params, Mapping) or not params:
-        raise OptionError(where, "params as a dictionary of arrays", f"{type(params).__name__}", 'pass {"W1": w1, "b1": b1, ...}')
+    if not isinstance(params, Mapping | tuple | list) or not params:
+        raise OptionError(where, "params as a dictionary or list of arrays", f"{type(params).__name__}", 'pass {"W1": w1, "b1": b1, ...}')
     if gradients is None and step is None:
         raise OptionError(where, "gradients(params, batch) or step(params, batch)", "neither", "pass the one that the training has")
     arrays = {}
-    for name, value in params.items():
+    for name, value in flattened(params).items():
         if as_array(value) is None:
             raise OptionError(where, f"{name} as an array of numbers", f"{type(value).__name__}", "pass the arrays by name")
-        arrays[str(name)] = np.array(value)
+        arrays[name] = np.array(value)
+    plain = isinstance(params, Mapping) and list(params) == list(arrays)
     if batch is None and batches:
         batch = batches[0]
     if batch is None and data is not None:
@@ -159,7 +161,7 @@ def _of_functions(
     rate = learning_rate if isinstance(learning_rate, int | np.integer) and not isinstance(learning_rate, bool) else None if learning_rate is None else float(learning_rate)
     return Subject(
         arrays, batch, loss, gradients, step, rate, float(momentum or 0.0), optimizer=str(optimizer or "").lower(), scores_function=predict or logits,
-        scores_are_logits=logits is not None, evaluate_function=evaluate, data=data, batches=batches, classes=classes,
+        scores_are_logits=logits is not None, evaluate_function=evaluate, data=data, batches=batches, classes=classes, form=None if plain else params,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
 from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
 
 #: What a claim may differ by from the slope, relative: where the loss is computed in float64, and in float32.
@@ -79,17 +80,40 @@ def compared(subject: Subject, *, seed: int = 0) -> GradientEvidence:
     shapes = _wrong_shapes(exact, claimed)
     if shapes:
         return GradientEvidence(Evidence("gradient", tuple(shapes)), Mended())
+    return _compared_at(exact, at, claimed, tolerance, rng, tamed=False)
+
+
+def _compared_at(
+    exact: Subject, at: dict[str, Array], claimed: dict[str, Array], tolerance: float, rng: np.random.Generator, *, tamed: bool
+) -> GradientEvidence:
+    """Compare gradients with slopes in one place, and if they differ where the loss is very high, in a tamer one as well."""
     directions = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in exact.names}
     first = {n: read(exact, at, claimed, n, directions[n]) for n in directions}
     wrong = [n for n, reading in first.items() if reading.wrong(tolerance)]
     if not wrong:
-        return GradientEvidence(Evidence("gradient", says=_right(exact, first, tolerance)), Mended())
+        where = "; that is so at smaller parameters, and at those given what is added within the logarithm hides the slope" if tamed else ""
+        return GradientEvidence(Evidence("gradient", says=_right(exact, first, tolerance) + where), Mended())
+    tamer = None if tamed else _tamer(exact, at)
+    if tamer is not None:
+        return _compared_at(exact, tamer, exact.gradients(tamer), tolerance, rng, tamed=True)
     readings = {n: [first[n]] for n in wrong}
     for n in wrong:
         for _ in range(_DIRECTIONS - 1):
             readings[n].append(read(exact, at, claimed, n, typical(at[n]) * rng.normal(size=at[n].shape)))
     findings, mended = _explained(exact, at, readings, claimed, tolerance)
     return GradientEvidence(Evidence("gradient", tuple(findings)), mended)
+
+
+def _tamer(subject: Subject, at: dict[str, Array]) -> dict[str, Array] | None:
+    """Return smaller parameters, at which the loss is not far above that of a constant answer; None where it is not so now."""
+    constant = blank(subject)
+    if not np.isfinite(constant) or constant <= 0 or subject.loss(at) <= 1.5 * constant:
+        return None
+    for share in (0.3, 0.1, 0.03, 0.01, 0.001):
+        smaller = {n: (a * share).astype(a.dtype) if n in subject.names and a.dtype.kind == "f" else a for n, a in at.items()}
+        if subject.loss(smaller) <= 1.5 * constant:
+            return smaller
+    return None
 
 
 def read(subject: Subject, at: Mapping[str, Array], claimed: Mapping[str, Array], name: str, direction: Array) -> Reading:

@@ -11,6 +11,7 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import as_array, guarded, parameters
 from whygrad.diagnosis.training.memory import Memory
+from whygrad.diagnosis.training.structure import flattened, nested
 from whygrad.typing import Array
 
 #: A training as functions: new parameters from old ones and a batch.
@@ -81,6 +82,7 @@ class Subject:
     inside: Inside | None = None
     trained: frozenset[str] | None = None  #: the parameters that are trained; all where it is not known
     reference: Callable[..., Stepper] | None = None  #: the update of the project's own optimiser at another rate
+    form: Any = None  #: the nesting in which the functions take params; a dictionary by name if None
     clock: Clock = field(default_factory=lambda: Clock(15.0))
     calls: int = 0
     seed: int = 0
@@ -128,8 +130,11 @@ class Subject:
         """Return gradients by name from what a function gave: a mapping, or arrays in the order of the parameters."""
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping):
             value = value[1]  # the loss and the gradients
-        if isinstance(value, tuple | list) and len(value) == len(self.params):
-            value = dict(zip(self.params, value, strict=True))
+        if isinstance(value, Mapping) and self.form is not None:
+            value = flattened(value)
+        elif isinstance(value, tuple | list):
+            leaves = flattened(value)
+            value = leaves if set(self.params) <= set(leaves) else dict(zip(self.params, leaves.values(), strict=False)) if len(leaves) == len(self.params) else value
         if not isinstance(value, Mapping):
             raise CallFailed("gradients", f"it returns {type(value).__name__} where a dictionary by the names of params is needed")
         found = {n: as_array(value.get(n, value.get(f"d{n}"))) for n in self.params}
@@ -145,7 +150,7 @@ class Subject:
             raise CallFailed("predict", "not given")
         self.calls += 1
         self.memory.redraw()
-        raw, error, _, _ = guarded(lambda: self.scores_function(self._copied(params), copied(x)))
+        raw, error, _, _ = guarded(lambda: self.scores_function(self.passed(params), copied(x)))
         array = as_array(raw)
         if error is not None or array is None:
             raise CallFailed("predict", error or f"it returns {type(raw).__name__}, not an array")
@@ -169,7 +174,7 @@ class Subject:
             raise OutOfTime
         self.calls += 1
         self.memory.redraw()
-        given = self._copied(self.params if params is None else params)
+        given = self.passed(self.params if params is None else params)
         arguments = [given] if len(parameters(function)) == 1 else [given, copied(self.batch if batch is None else batch)]
         began = time.monotonic()
         raw, error, _, _ = guarded(lambda: function(*arguments))
@@ -179,8 +184,10 @@ class Subject:
             raise CallFailed(who, error)
         return raw
 
-    def _copied(self, params: Mapping[str, Array]) -> dict[str, Array]:
-        return {n: np.array(a) for n, a in params.items()}
+    def passed(self, params: Mapping[str, Array]) -> Any:
+        """Return copies of parameters in the nesting in which the functions take them."""
+        copies = {n: np.array(a) for n, a in params.items()}
+        return copies if self.form is None else nested(self.form, copies)
 
     def stepper(self, rate: float | None = None, momentum: float | None = None, *, change: Any = None) -> Stepper:
         """Return the training's update, from its beginning: the person's own step, or gradient descent.
@@ -203,7 +210,7 @@ class Subject:
         if self.clock.left <= 0:
             raise OutOfTime
         self.calls += 1
-        given = self._copied(params)
+        given = self.passed(params)
         arguments = [given] if len(parameters(self.step_function)) == 1 else [given, copied(batch)]
         began = time.monotonic()
         raw, error, _, _ = guarded(lambda: self.step_function(*arguments))
@@ -212,12 +219,15 @@ class Subject:
             raise CallFailed("step", error)
         return self._stepped(raw, given)
 
-    def _stepped(self, raw: Any, given: dict[str, Array]) -> dict[str, Array]:
+    def _stepped(self, raw: Any, given: Any) -> dict[str, Array]:
         """Return the new parameters from what a step returned, or from what it wrote to its argument."""
-        if isinstance(raw, tuple | list):
-            raw = next((part for part in raw if isinstance(part, Mapping) and set(self.params) <= set(part)), None)
-        found = raw if isinstance(raw, Mapping) and set(self.params) <= set(raw) else given
-        return {n: np.asarray(found[n]) for n in self.params}
+        tried = [raw, *(raw if isinstance(raw, tuple | list) else ()), given]
+        for candidate in tried:
+            if isinstance(candidate, Mapping | tuple | list):
+                leaves = flattened(candidate) if self.form is not None else candidate
+                if isinstance(leaves, Mapping) and all(as_array(leaves.get(n)) is not None for n in self.params):
+                    return {n: np.asarray(leaves[n]) for n in self.params}
+        raise CallFailed("step", "it returns no parameters and the ones that it was given are gone")
 
     def exact(self) -> Subject:
         """Return the same training in float64, where it can be computed there and gives the same loss; else itself."""

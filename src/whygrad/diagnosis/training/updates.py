@@ -143,7 +143,7 @@ def _betas(subject: Subject, steps: Sequence[Recorded]) -> tuple[float, ...]:
         if subject.learning_rate:
             found.add(round(rate / float(subject.learning_rate) - 1, 6))
             found.add(round(1 - rate / float(subject.learning_rate), 6))
-    return tuple(sorted(b for b in found if 0.01 < b < 1.2))
+    return tuple(sorted(b for b in found if 0.01 < b < 0.9995))
 
 
 def _flat(arrays: dict[str, Array]) -> Array:
