@@ -1,6 +1,7 @@
 """``diagnose``: how often the cause of a wrong gradient is named, over a folder of cases.
 
-The folder has an ``index.json``, a list of cases with ``id``, ``kind``, ``label`` and ``also``, and ``code/<id>.py``.
+The folder has an ``index.json``, a list of cases with ``id``, ``kind``, ``label`` and ``also``, and a
+``code/<id>.py`` for each.
 Each file has ``CASE`` and the functions of its kind.
 """
 

@@ -29,7 +29,8 @@ def test_there_are_examples_to_run():
 
 
 @pytest.mark.parametrize(
-    "wing", ["ops", "losses", "layers", "models", "optim", "data", "training", "checking", "initializers"]
+    "wing",
+    ["ops", "losses", "layers", "models", "optim", "data", "training", "checking", "initializers", "diagnosis"],
 )
 def test_every_public_function_and_class_is_documented(wing):
     module = importlib.import_module(f"whygrad.{wing}")

@@ -32,11 +32,14 @@ MAY_IMPORT = {
     "training": LOSSES | LAYERS | {"models", "optim", "data", "training", "checking"},
     "checking": LOSSES | LAYERS | {"checking"},
     "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
+    "diagnosis": OPS | {"checking", "diagnosis"},
     "cli": {"*"},
     "__init__": {"*"},
     "__main__": {"cli"},
 }
 FORBIDDEN = {"torch", "jax", "autograd", "tensorflow", "scipy", "pickle", "cloudpickle", "marshal", "shelve"}
+#: Oracles that no module may use, but for a file format that only one of them reads.
+EXCEPTIONS = {("diagnosis/dumps.py", "scipy.io.loadmat")}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -65,7 +68,8 @@ def test_a_module_imports_only_what_stands_before_it(path):
     allowed = MAY_IMPORT[wing_of(path)]
     for name in imported(path):
         top, _, rest = name.partition(".")
-        assert top not in FORBIDDEN, f"{path} imports {name}"
+        excepted = (str(path.relative_to(SOURCE)), name) in EXCEPTIONS
+        assert top not in FORBIDDEN or excepted, f"{path} imports {name}"
         if top == "whygrad" and "*" not in allowed:
             assert rest.split(".")[0] in allowed, f"{path} imports {name}"
 

@@ -1,8 +1,8 @@
 """A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
 The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
-``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most stands
-here as well.
+``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most
+stands here as well.
 """
 
 from whygrad import (
@@ -19,7 +19,7 @@ from whygrad import (
     training,
 )
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
-from whygrad.diagnosis import Diagnosis, diagnose, diagnose_arrays, diagnose_loss, diagnose_network
+from whygrad.diagnosis import Diagnosis, diagnose, diagnose_arrays, diagnose_loss, diagnose_network, diagnose_training
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,
@@ -85,6 +85,7 @@ __all__ = [
     "diagnose_arrays",
     "diagnose_loss",
     "diagnose_network",
+    "diagnose_training",
     "diagnosis",
     "engine",
     "evaluate",

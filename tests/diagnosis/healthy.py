@@ -137,8 +137,10 @@ def _single_precision(dy, x, w, b, stride, pad):
 
 
 CONVOLUTIONS = {
-    "scatter": conv_scatter, "full correlation": conv_full_correlation, "im2col": conv_im2col, "taps": conv_taps, "gather": conv_gather,
-    "stride 1 only": conv_single, "another order": _other_order, "a dictionary": _as_dict, "float32": _single_precision,
+    "scatter": conv_scatter, "full correlation": conv_full_correlation, "im2col": conv_im2col, "taps": conv_taps,
+    "gather": conv_gather,
+    "stride 1 only": conv_single, "another order": _other_order, "a dictionary": _as_dict,
+    "float32": _single_precision,
 }  # fmt: skip
 
 # Poolings
@@ -228,16 +230,23 @@ def _softmax_jacobian(dy, z):
 
 
 ACTIVATIONS = {
-    "relu": [lambda dy, x: dy * (x > 0), lambda dy, x: dy * (x >= 0), lambda dy, x: np.where(x > 0, dy, 0), _masked_copy, _relu_loop,
+    "relu": [lambda dy, x: dy * (x > 0), lambda dy, x: dy * (x >= 0), lambda dy, x: np.where(x > 0, dy, 0),
+             _masked_copy, _relu_loop,
              lambda dy, x: dy * np.heaviside(x, 0.5), lambda dy, x: dy * (np.maximum(x, 0) > 0)],
-    "sigmoid": [_sigmoid_output, lambda dy, x: dy * np.exp(-x) / (1 + np.exp(-x)) ** 2, lambda dy, x: dy * sigma(x) * sigma(-x),
+    "sigmoid": [_sigmoid_output, lambda dy, x: dy * np.exp(-x) / (1 + np.exp(-x)) ** 2, lambda dy,
+                x: dy * sigma(x) * sigma(-x),
                 lambda dy, x: dy / (2 + np.exp(x) + np.exp(-x)), lambda dy, x: dy * 0.25 / np.cosh(x / 2) ** 2],
-    "tanh": [lambda dy, x: dy * (1 - np.tanh(x) ** 2), lambda dy, x: dy / np.cosh(x) ** 2, lambda dy, x: dy * (1 - np.tanh(x)) * (1 + np.tanh(x)),
+    "tanh": [lambda dy, x: dy * (1 - np.tanh(x) ** 2), lambda dy, x: dy / np.cosh(x) ** 2, lambda dy,
+             x: dy * (1 - np.tanh(x)) * (1 + np.tanh(x)),
              lambda dy, x: dy * 4 / (np.exp(x) + np.exp(-x)) ** 2],
-    "softplus": [lambda dy, x: dy * sigma(x), lambda dy, x: dy * np.exp(x) / (1 + np.exp(x)), lambda dy, x: dy * 0.5 * (1 + np.tanh(x / 2))],
-    "leaky_relu": [lambda dy, x: dy * np.where(x > 0, 1, 0.01), lambda dy, x, alpha: np.where(x < 0, alpha * dy, dy), lambda dy, x: np.maximum(0.01, x > 0) * dy],
-    "elu": [lambda dy, x: dy * np.where(x > 0, 1, np.exp(x)), lambda dy, x: dy * np.where(x > 0, 1, np.expm1(x) + 1)],
-    "silu": [lambda dy, x: dy * (sigma(x) + x * sigma(x) * (1 - sigma(x))), lambda dy, x: dy * (x * sigma(x) + sigma(x) * (1 - x * sigma(x)))],
+    "softplus": [lambda dy, x: dy * sigma(x), lambda dy, x: dy * np.exp(x) / (1 + np.exp(x)), lambda dy,
+                 x: dy * 0.5 * (1 + np.tanh(x / 2))],
+    "leaky_relu": [lambda dy, x: dy * np.where(x > 0, 1, 0.01), lambda dy, x,
+                   alpha: np.where(x < 0, alpha * dy, dy), lambda dy, x: np.maximum(0.01, x > 0) * dy],
+    "elu": [lambda dy, x: dy * np.where(x > 0, 1, np.exp(x)), lambda dy,
+            x: dy * np.where(x > 0, 1, np.expm1(x) + 1)],
+    "silu": [lambda dy, x: dy * (sigma(x) + x * sigma(x) * (1 - sigma(x))), lambda dy,
+             x: dy * (x * sigma(x) + sigma(x) * (1 - x * sigma(x)))],
     "softmax": [_softmax_jacobian, lambda dy, z: _softmax(z) * (dy - (dy * _softmax(z)).sum(1, keepdims=True)),
                 lambda dy, z: _softmax(z) * dy - _softmax(z) * np.einsum("nk,nk->n", dy, _softmax(z))[:, None]],
     "log_softmax": [lambda dy, z: dy - _softmax(z) * dy.sum(1, keepdims=True)],
@@ -245,8 +254,10 @@ ACTIVATIONS = {
 }  # fmt: skip
 
 OWN = [
-    (np.sin, lambda dy, x: dy * np.cos(x)), (lambda x: x**3, lambda dy, x: 3 * x * x * dy), (np.exp, lambda dy, x: dy * np.exp(x)),
-    (np.arctan, lambda dy, x: dy / (1 + x * x)), (lambda x: x / (1 + np.abs(x)), lambda dy, x: dy / (1 + np.abs(x)) ** 2),
+    (np.sin, lambda dy, x: dy * np.cos(x)), (lambda x: x**3, lambda dy, x: 3 * x * x * dy),
+    (np.exp, lambda dy, x: dy * np.exp(x)),
+    (np.arctan, lambda dy, x: dy / (1 + x * x)),
+    (lambda x: x / (1 + np.abs(x)), lambda dy, x: dy / (1 + np.abs(x)) ** 2),
     (lambda x: 1.7159 * np.tanh(2 * x / 3), lambda dy, x: dy * 1.7159 * 2 / 3 * (1 - np.tanh(2 * x / 3) ** 2)),
     (lambda x: np.clip(x, -0.5, 0.5), lambda dy, x: dy * (np.abs(x) < 0.5)),
 ]  # fmt: skip
@@ -286,7 +297,7 @@ def norm_compact(dy, x, gamma, beta, eps):
 
 def norm_staged(dy, x, gamma, beta, eps):
     """Rows only, node by node."""
-    n, d = x.shape
+    n = len(x)
     mu = x.mean(0)
     centred = x - mu
     var = (centred**2).mean(0)
@@ -403,13 +414,17 @@ def _hinge_gradient(z, t):
 
 LOSSES = {
     "cross-entropy": (_cross_entropy, _cross_entropy_gradient, _classes),
-    "cross-entropy, one-hot": (lambda z, t: -(t * np.log(_softmax(z))).sum(), lambda z, t: _softmax(z) - t, _one_hot),
-    "cross-entropy, over all entries": (lambda z, t: -(t * np.log(_softmax(z))).mean(), lambda z, t: (_softmax(z) - t) / t.size, _one_hot),
+    "cross-entropy, one-hot": (lambda z, t: -(t * np.log(_softmax(z))).sum(), lambda z, t: _softmax(z) - t,
+                               _one_hot),
+    "cross-entropy, over all entries": (lambda z, t: -(t * np.log(_softmax(z))).mean(), lambda z,
+                                        t: (_softmax(z) - t) / t.size, _one_hot),
     "mean square": (lambda z, t: ((z - t) ** 2).mean(), lambda z, t: 2 * (z - t) / z.size, _values),
     "half a square": (lambda z, t: 0.5 * ((t - z) ** 2).sum(), lambda z, t: -(t - z), _values),
-    "square of a sigmoid": (lambda z, t: 0.5 * ((sigma(z) - t) ** 2).sum(), lambda z, t: (sigma(z) - t) * sigma(z) * (1 - sigma(z)), _values),
+    "square of a sigmoid": (lambda z, t: 0.5 * ((sigma(z) - t) ** 2).sum(), lambda z,
+                            t: (sigma(z) - t) * sigma(z) * (1 - sigma(z)), _values),
     "binary": (lambda z, t: np.mean(np.logaddexp(0, z) - t * z), lambda z, t: (sigma(z) - t) / z.size, _one_hot),
-    "binary, of chances": (lambda z, t: -(t * np.log(z) + (1 - t) * np.log(1 - z)).mean(), lambda z, t: (z - t) / (z * (1 - z)) / z.size, _chances),
+    "binary, of chances": (lambda z, t: -(t * np.log(z) + (1 - t) * np.log(1 - z)).mean(), lambda z,
+                           t: (z - t) / (z * (1 - z)) / z.size, _chances),
     "hinge": (_hinge, _hinge_gradient, _classes),
     "absolute": (lambda z, t: np.abs(z - t).sum(), lambda z, t: np.sign(z - t), _values),
     "log cosh": (lambda z, t: np.log(np.cosh(z - t)).sum(), lambda z, t: np.tanh(z - t), _values),
@@ -435,7 +450,7 @@ def _mlp(f, slope, end, delta):
         back = d @ p["W2"].T * slope(a)
         return {"W1": x.T @ back, "b1": back.sum(0), "W2": a.T @ d, "b2": d.sum(0)}
 
-    return loss, gradients, lambda rng: _mlp_data(rng)
+    return loss, gradients, _mlp_data
 
 
 def _mlp_data(rng):
@@ -488,7 +503,8 @@ _SLOPES = {
 _ENDS = {
     "softmax": (lambda z, t: -(t * np.log(_softmax(z))).sum() / len(z), lambda z, t: (_softmax(z) - t) / len(z)),
     "square": (lambda z, t: 0.5 * ((z - t) ** 2).sum(), lambda z, t: z - t),
-    "sigmoid and square": (lambda z, t: ((sigma(z) - t) ** 2).mean(), lambda z, t: 2 * (sigma(z) - t) * sigma(z) * (1 - sigma(z)) / z.size),
+    "sigmoid and square": (lambda z, t: ((sigma(z) - t) ** 2).mean(), lambda z,
+                           t: 2 * (sigma(z) - t) * sigma(z) * (1 - sigma(z)) / z.size),
     "binary": (lambda z, t: (np.logaddexp(0, z) - t * z).sum(), lambda z, t: sigma(z) - t),
 }  # fmt: skip
 NETWORKS = {f"{a} and {e}": _mlp(*_SLOPES[a], *_ENDS[e]) for a in _SLOPES for e in _ENDS} | {

@@ -4,8 +4,8 @@ import numpy as np
 
 from whygrad.diagnosis.catalogue import predict
 from whygrad.diagnosis.probes import Probe
-from whygrad.ops.registry import OPERATIONS
 from whygrad.diagnosis.registry import subject
+from whygrad.ops.registry import OPERATIONS
 
 SUBJECTS = {name: subject(name) for name in OPERATIONS}
 #: Every mistake with each output that it is about.

@@ -100,7 +100,7 @@ def _pairs(name, count, seed):
 
 
 def _differ(probes, output, wrong, other):
-    """Whether two sets of mistakes give different numbers, up to a factor, at a probe where both can be computed."""
+    """Whether two sets of mistakes give different numbers, up to a factor, where both can be computed."""
     for probe in probes:
         x, y = predict(probe, output, wrong), predict(probe, output, other)
         if x is None:

@@ -1,6 +1,7 @@
 """Calling anyone's backward pass: its arguments recognised, its results sorted, whatever their form.
 
-Known forms: ``backward(dy, x, w, ...)`` in the names or the order of the operation; ``backward(dout, cache)`` with its
+Known forms: ``backward(dy, x, w, ...)`` in the names or the order of the operation; ``backward(dout,
+    cache)`` with its
 forward; objects with ``forward`` and ``backward``; results as a tuple, in another order, as a dictionary or alone.
 """
 
@@ -25,22 +26,31 @@ from whygrad.typing import Array
 
 #: What people call each argument, in small letters.
 NAMES: dict[str, set[str]] = {
-    "dy": {"dy", "dout", "dz", "da", "delta", "grad", "gradient", "d_out", "dl_dout", "d_l_d_out", "grad_output", "upstream", "g", "dh",
-           "d_y", "doutput", "d_output", "output_gradient", "output_error", "error", "err", "dvalues", "grad_out", "gy", "dnext", "dl", "e",
-           "deltas", "dl_dy", "dldy", "delta_out", "d_next", "out_grad", "output_grad", "dlda", "dldz", "gout", "dp", "ds"},
-    "x": {"x", "input", "inputs", "image", "images", "a_prev", "inp", "img", "data", "input_data", "last_input", "layer_input", "a", "z", "in_",
-          "input_", "xs", "volume", "h_prev", "scores", "logits", "v", "aprev", "feature_map", "features", "i", "im", "x_in"},
-    "w": {"w", "weights", "weight", "kernel", "kernels", "filters", "filter", "filt", "f", "k", "theta", "wt", "weight_matrix", "ws", "kern"},
+    "dy": {"dy", "dout", "dz", "da", "delta", "grad", "gradient", "d_out", "dl_dout", "d_l_d_out", "grad_output",
+           "upstream", "g", "dh",
+           "d_y", "doutput", "d_output", "output_gradient", "output_error", "error", "err", "dvalues", "grad_out",
+           "gy", "dnext", "dl", "e",
+           "deltas", "dl_dy", "dldy", "delta_out", "d_next", "out_grad", "output_grad", "dlda", "dldz", "gout",
+           "dp", "ds"},
+    "x": {"x", "input", "inputs", "image", "images", "a_prev", "inp", "img", "data", "input_data", "last_input",
+          "layer_input", "a", "z", "in_",
+          "input_", "xs", "volume", "h_prev", "scores", "logits", "v", "aprev", "feature_map", "features", "i",
+          "im", "x_in"},
+    "w": {"w", "weights", "weight", "kernel", "kernels", "filters", "filter", "filt", "f", "k", "theta", "wt",
+          "weight_matrix", "ws", "kern"},
     "b": {"b", "bias", "biases", "bs"},
     "stride": {"stride", "s", "strides", "step"},
     "padding": {"pad", "padding", "p", "pads", "n_pad"},
-    "kernel_size": {"k", "kernel_size", "pool_size", "size", "f", "pool", "ksize", "window", "window_size", "n", "kernel", "ps", "filter_size", "pool_dim"},
+    "kernel_size": {"k", "kernel_size", "pool_size", "size", "f", "pool", "ksize", "window", "window_size", "n",
+                    "kernel", "ps", "filter_size", "pool_dim"},
     "gamma": {"gamma", "g", "scale"},
     "beta": {"beta", "b", "shift", "bias"},
     "eps": {"eps", "epsilon"},
     "cache": {"cache", "saved", "ctx", "tape", "memory", "state", "caches"},
-    "bundle": {"conv_param", "pool_param", "hparameters", "hparams", "params", "param", "config", "opts", "bn_param", "dropout_param", "options", "kwargs_"},
-    "y": {"y", "out", "output", "outputs", "a_out", "activation", "result", "yhat", "y_hat", "probs", "softmax_output"},
+    "bundle": {"conv_param", "pool_param", "hparameters", "hparams", "params", "param", "config", "opts",
+               "bn_param", "dropout_param", "options", "kwargs_"},
+    "y": {"y", "out", "output", "outputs", "a_out", "activation", "result", "yhat", "y_hat", "probs",
+          "softmax_output"},
     "p": {"p", "rate", "drop_prob", "prob", "dropout_rate", "keep_prob", "drop_rate"},
     "rng": {"rng", "random_state", "generator", "seed"},
     "axis": {"axis", "dim"},
@@ -50,10 +60,14 @@ NAMES: dict[str, set[str]] = {
     "shape": {"shape", "x_shape", "input_shape", "in_shape", "original_shape"},
 }  # fmt: skip
 GRADIENTS = {
-    "dx": {"dx", "da_prev", "dinput", "dinputs", "d_x", "d_input", "input_gradient", "dximage", "dl_dinput", "grad_x", "grad_input", "x", "dprev", "input"},
-    "dw": {"dw", "dkernel", "dweights", "dweight", "d_w", "d_weights", "dfilters", "d_filters", "grad_w", "weights_gradient", "kernels_gradient",
-           "dl_dw", "w", "weight", "weights", "dfilter", "d_kernel", "grad_weights", "grad_weight", "dk", "weight_grad", "w_grad", "dk_", "kernel"},
-    "db": {"db", "dbias", "dbiases", "d_b", "d_bias", "grad_b", "dl_db", "b", "bias", "biases_gradient", "bias_gradient", "grad_bias", "bias_grad", "b_grad", "d_biases"},
+    "dx": {"dx", "da_prev", "dinput", "dinputs", "d_x", "d_input", "input_gradient", "dximage", "dl_dinput",
+           "grad_x", "grad_input", "x", "dprev", "input"},
+    "dw": {"dw", "dkernel", "dweights", "dweight", "d_w", "d_weights", "dfilters", "d_filters", "grad_w",
+           "weights_gradient", "kernels_gradient",
+           "dl_dw", "w", "weight", "weights", "dfilter", "d_kernel", "grad_weights", "grad_weight", "dk",
+           "weight_grad", "w_grad", "dk_", "kernel"},
+    "db": {"db", "dbias", "dbiases", "d_b", "d_bias", "grad_b", "dl_db", "b", "bias", "biases_gradient",
+           "bias_gradient", "grad_bias", "bias_grad", "b_grad", "d_biases"},
     "dgamma": {"dgamma", "d_gamma", "grad_gamma", "gamma"},
     "dbeta": {"dbeta", "d_beta", "grad_beta", "beta"},
 }  # fmt: skip
@@ -68,7 +82,9 @@ class Result:
     refused: bool = False  #: whether it raised on purpose: it does not do these sizes
     y: Array | None = None  #: what its forward gave
     written: tuple[str, ...] = ()  #: the inputs that it wrote to
+    left: dict[str, Array] = field(default_factory=dict)  #: how it left those
     printed: bool = False
+    late: bool = False  #: whether dx depends on the learning rate: weights are updated before it is computed
 
 
 def parameters(function: Any) -> list[inspect.Parameter]:
@@ -178,7 +194,7 @@ def sorted_results(
 ) -> dict[str, Any]:
     """Return gradients by name, from a tuple in any order that the shapes decide, a dictionary or one array.
 
-    ``seen`` counts how well each order has fitted so far: where the shapes of one call leave it open, earlier ones decide.
+    ``seen`` counts how well each order has fitted so far: where one call leaves it open, earlier ones decide.
 
     Example:
         >>> found = sorted_results((np.ones(3), np.ones((2, 3))), ["dx", "db"], {"dx": (2, 3), "db": (3,)})
@@ -269,8 +285,14 @@ class Code:
                 return result
         if self.backward is not None:
             self._run_backward(probe, values, cache, result)
-        result.written = tuple(n for n, a in before.items() if not np.array_equal(a, values[n], equal_nan=True))
+        self._look(values, before, result)
         return result
+
+    def _look(self, values: Mapping[str, Any], before: Mapping[str, Array], result: Result) -> None:
+        """Note which inputs are no longer what they were."""
+        changed = [n for n, a in before.items() if not np.array_equal(a, values[n], equal_nan=True)]
+        result.written = tuple(changed)
+        result.left = {n: np.array(self.layout.from_person(n, values[n])) for n in changed}
 
     def _values(self, probe: Probe) -> tuple[dict[str, Any], dict[str, Array]]:
         arrays = {
@@ -343,7 +365,7 @@ class Code:
                     k
                     for k in kept
                     if k.lower()
-                    in GRADIENTS.get(output, ()) - {output[1:], "weight", "weights", "bias", "kernel", "w", "b"}
+                    in GRADIENTS.get(output, set()) - {output[1:], "weight", "weights", "bias", "kernel", "w", "b"}
                 ]
                 if names:
                     found[output] = kept[names[0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ from whygrad.diagnosis.adapting import Result, as_array
 from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.functions import conventions
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE
+from whygrad.diagnosis.joined import activation_inside, over
 from whygrad.diagnosis.judging import Outcome, judge
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
-from whygrad.diagnosis.report import Diagnosis
+from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.errors import OptionError, ShapeError
 from whygrad.typing import Array
 
@@ -94,21 +96,51 @@ def diagnose_arrays(
         probe, results, notes = _read(target, inputs, results, options, layout, weights)
         exact = {name: precision if precision is not None else digits(a) for name, a in results.items()}
         outcome = Outcome(probe, Result(dict(results), y=results.get("y")))
-        findings = []
-        for name in results:
-            findings.append(judge(target, name, [outcome], precision=exact[name]))
-        findings = conventions(target, findings, [outcome])
+        findings = _findings(target, outcome, list(results), exact)
+        inside = activation_inside(target, [outcome])
+        if inside is not None and len(results) > 1:
+            findings, said = _with_activation(target, inside, outcome, findings, exact)
+            notes.append(said)
     return Diagnosis(
         subject=target.name, findings=tuple(findings), notes=tuple(notes), calls=0, seconds=time.monotonic() - began
     )
+
+
+def _findings(target: Subject, outcome: Outcome, names: list[str], exact: Mapping[str, float]) -> list[Finding]:
+    return conventions([judge(target, name, [outcome], precision=exact[name]) for name in names])
+
+
+def _with_activation(
+    target: Subject, inside: Subject, outcome: Outcome, plain: list[Finding], exact: Mapping[str, float]
+) -> tuple[list[Finding], str]:
+    """Return the findings where y shows an activation, and how dy was read: before the activation or behind it.
+
+    With δ = ∂E/∂z the operation ends before its activation, and y is what the next layer sees. With ∂E/∂y the
+    activation belongs to it. The reading is taken in which more is right.
+    """
+    probe, names = outcome.probe, [f.output for f in plain]
+    behind = _findings(inside, Outcome(over(probe, inside), outcome.result), names, exact)
+    before = Outcome(replace(probe, options={**probe.options, "_y": outcome.result.y}), outcome.result)
+    within = _findings(target, before, [n for n in names if n != "y"], exact)
+    right = Finding(output="y", verdict=Judgement.RIGHT)
+
+    def good(findings: list[Finding]) -> tuple[int, int]:
+        return sum(f.fine for f in findings), sum(f.cause is not None for f in findings)
+
+    if good(behind) > good([*within, right]):
+        return behind, f"read as {inside.name}, since that is what y shows, with dy = ∂E/∂y"
+    return [
+        *within,
+        right,
+    ], f"read as {inside.name}, since that is what y shows, with dy = ∂E/∂z before the activation"
 
 
 def digits(a: Array) -> float:
     """Return how exact numbers are, from the digits that they have: rounded ones are known to half a digit.
 
     Example:
-        >>> digits(np.array([0.0446, 0.0941])), digits(np.array([1 / 3, 2 / 3]))
-        (0.000542..., 1e-07)
+        >>> round(digits(np.array([0.0446, 0.0941])), 6), digits(np.array([1 / 3, 2 / 3]))
+        (0.000542, 1e-07)
     """
     largest = float(np.abs(a).max(initial=0))
     if not largest or not np.isfinite(largest):
@@ -190,7 +222,7 @@ def _decided(fitting: list[tuple[Reading, Probe]], results: Mapping[str, Array])
             if np.allclose(reading.arrays["y"], probe.y, rtol=1e-4, atol=1e-6):
                 return reading, probe
     reading, _ = fitting[0]
-    if len(fitting) == 1 or reading.images in ("NCHW", "") and reading.kernels in ("FCRS", "IO", ""):
+    if len(fitting) == 1 or (reading.images in ("NCHW", "") and reading.kernels in ("FCRS", "IO", "")):
         return fitting[0]
     distinct = dict.fromkeys((r.images, r.kernels) for r, _ in fitting)
     right = [pair for pair in fitting if any(_same(pair, name) for name in results)]

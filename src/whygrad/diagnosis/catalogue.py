@@ -1,8 +1,8 @@
 """What a catalogue of mistakes is made of: subjects, joints, and mistakes that replace one joint.
 
-A subject is an operation as a diagnosis sees it: its forward, and for each gradient a short reference whose *joints*
-can be replaced: which array is taken for dy, x or w, where the windows lie, what is done with the result. A mistake
-replaces one joint, so that two mistakes compose by themselves.
+A subject is an operation as a diagnosis sees it: its forward, and for each gradient a short reference whose
+*joints* can be replaced: which array is taken for dy, x or w, where the windows lie, what is done with the result.
+A mistake replaces one joint, so that two mistakes compose by themselves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TENSORS = ("dy", "x", "w", "gamma")
 CHAINED = (*TENSORS, "out")
 
 
-class Impossible(Exception):
+class ImpossibleError(Exception):
     """A mistake that cannot be made at these sizes, since the arrays do not fit together."""
 
 
@@ -38,7 +38,8 @@ class Mistake:
         label: the cause, as the taxonomy calls it.
         outputs: the gradients it is about.
         joint: which joint is replaced.
-        value: what stands there instead: a word that the reference understands, or a function (array, probe) → array.
+        value: what stands there instead: a word that the reference understands, or a function (array,
+            probe) → array.
         does: what the wrong code does, a clause after "your dx": "is the full correlation with ...".
         fix: the line that would be right, in NumPy, with shapes.
         also: labels that name the same thing.
@@ -79,6 +80,13 @@ class Subject:
     linear: bool = True  #: whether the gradients are linear in dy
     lines: Mapping[str, str] = field(default_factory=dict)  #: for each output the right line of code
     alternatives: Callable[[Probe, str], list[Array]] | None = None  #: what is right as well, at ties and kinks
+    companions: tuple[Mistake, ...] = ()  #: where there are some, two mistakes at once are one of these and another
+    terms: Mapping[str, Callable[[Probe], list[Any]]] = field(
+        default_factory=dict
+    )  #: what a gradient is the sum of
+    contributions: Mapping[str, Callable[[Probe], list[Array]]] = field(
+        default_factory=dict
+    )  #: what each entry is the sum of, along the last axis, NaN where there is nothing; in one or several readings
 
     def of(self, output: str) -> list[Mistake]:
         """Return the mistakes about an output."""
@@ -111,7 +119,7 @@ def predict(probe: Probe, output: str, mistakes: Sequence[Mistake]) -> Array | N
                 value = probe.subject.build[output](changed, joints)
             for after in joints.get("out", ()):
                 value = after(value, probe)
-    except (Impossible, ValueError, IndexError, KeyError, np.linalg.LinAlgError, ZeroDivisionError, TypeError):
+    except (ImpossibleError, ValueError, IndexError, KeyError, np.linalg.LinAlgError, ZeroDivisionError, TypeError):
         return None
     return np.asarray(value, np.float64)
 
@@ -175,7 +183,7 @@ def fitting(condition: bool) -> None:
     """Say that a mistake cannot be made at these sizes.
 
     Raises:
-        Impossible: the condition does not hold.
+        ImpossibleError: the condition does not hold.
     """
     if not condition:
-        raise Impossible
+        raise ImpossibleError

@@ -1,11 +1,13 @@
 """A network as a chain of known layers: found by its loss, and differentiated with a fault in one of them.
 
-Nobody is asked what their network is. The shapes of the parameters say which layers there may be; which activations,
-poolings and loss lie between them is tried until the loss comes out, at several parameters, to rounding.
+Nobody is asked what their network is. The shapes of the parameters say which layers there may be; which
+activations, poolings and loss lie between them is tried until the loss comes out, at several parameters.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.diagnosis.catalogue import Impossible, Joints, Mistake, Subject, predict
+from whygrad.diagnosis.catalogue import ImpossibleError, Joints, Mistake, Subject, predict
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject
 from whygrad.typing import Array
@@ -107,9 +109,14 @@ class Chain:
         """What the sum over samples is multiplied by."""
         return self.factor / n if self.per_sample else self.factor
 
-    def gradients(self, params: Mapping[str, Array], x: Array, t: Array, joints: Joints) -> dict[str, Array]:
-        """Return the gradients of all parameters, with mistakes in the stages that the joints name."""
-        probes = forward(self.stages, params, x)
+    def gradients(
+        self, params: Mapping[str, Array], x: Array, t: Array, joints: Joints, ahead: Sequence[Probe] | None = None
+    ) -> dict[str, Array]:
+        """Return the gradients of all parameters, with mistakes in the stages that the joints name.
+
+        ``ahead`` is what ``forward`` gave for these parameters, which the mistakes do not change.
+        """
+        probes = forward(self.stages, params, x) if ahead is None else ahead
         out = probes[-1].y
         goal = target_like(t, out)
         delta = self.loss.gradient(out, goal) * self.scale(len(x))
@@ -146,7 +153,7 @@ class Chain:
         loss.__dict__["right"] = {"dz": right}
         value = predict(loss, "dz", (wrong,))
         if value is None or value.shape != z.shape:
-            raise Impossible
+            raise ImpossibleError
         # A formula of its own knows nothing of the mean over the samples: it is meant with the right one's factor.
         own = wrong.joint == "whole" and wrong.label in FORMULAS
         return value * (self.scale(len(z)) if own else 1.0), last - 1 if fused else last
@@ -165,14 +172,18 @@ class Chain:
         probe = probes[k].changed(delta.reshape(probes[k].y.shape))
         probe.__dict__["y"] = probes[k].y
         for role, name in stage.params.items():
-            value = _predicted(probe, f"d{role}", joints.get(f"{k}.d{role}"))
+            value = _predicted(probe, f"d{role}", self._wrong(joints, k, f"d{role}"))
             found[name] = stage.back(role, value, params[name])
         if not any("w" in s.params for s in self.stages[:k]):
             return delta
-        value = _predicted(probe, "dx", joints.get(f"{k}.dx"))
+        value = _predicted(probe, "dx", self._wrong(joints, k, "dx"))
         if value.shape != probe["x"].shape:
-            raise Impossible
+            raise ImpossibleError
         return value
+
+    def _wrong(self, joints: Joints, k: int, output: str) -> Mistake | None:
+        """Return the mistake in a stage: its own, or one that all stages of its kind have."""
+        return joints.get(f"{k}.{output}") or joints.get(f"every {self.stages[k].kind}.{output}")
 
     def _mixed(
         self,
@@ -188,21 +199,21 @@ class Chain:
                 continue
             k, role, x_of, delta_of = value
             if delta_of not in deltas or k not in deltas:
-                raise Impossible
+                raise ImpossibleError
             stage = self.stages[k]
             probe = probes[k].changed(deltas[delta_of].reshape(probes[delta_of].y.shape))
             if probe.dy.shape != probes[k].y.shape:
-                raise Impossible
+                raise ImpossibleError
             if role[0] == "dot":
                 if probes[x_of].y.shape != probe.dy.shape:
-                    raise Impossible
+                    raise ImpossibleError
                 found[stage.params["w"]] = np.full_like(
                     params[stage.params["w"]], (probe.dy * probes[x_of].y).sum()
                 )
                 continue
             other = {"y": probes[x_of].y, "x": probes[x_of]["x"]}[role[0]]
             if other.shape != probe["x"].shape:
-                raise Impossible
+                raise ImpossibleError
             changed = probe.changed(x=other)
             changed.__dict__["y"] = probes[k].y
             found[stage.params[role[1]]] = stage.back(
@@ -220,7 +231,7 @@ def loss_subject_of(value: float) -> Subject:
         "loss",
         ("z",),
         {"dz": lambda p, _: p.right["dz"]},
-        lambda p, _: np.asarray(value),
+        lambda *_: np.asarray(value),
         lambda *_: [],
         (),
         lambda p: {"N": p["z"].shape[0]},
@@ -230,7 +241,7 @@ def loss_subject_of(value: float) -> Subject:
 def _predicted(probe: Probe, output: str, wrong: Mistake | None) -> Array:
     value = predict(probe, output, () if wrong is None else (wrong,))
     if value is None:
-        raise Impossible
+        raise ImpossibleError
     return value
 
 
@@ -238,7 +249,7 @@ def forward(stages: Sequence[Stage], params: Mapping[str, Array], x: Array) -> l
     """Return each stage's inputs and value, as probes without dy.
 
     Raises:
-        Impossible: the shapes do not fit.
+        ImpossibleError: the shapes do not fit.
     """
     probes = []
     for stage in stages:
@@ -247,7 +258,7 @@ def forward(stages: Sequence[Stage], params: Mapping[str, Array], x: Array) -> l
             with np.errstate(all="ignore"):
                 x = probe.y
         except (ValueError, IndexError) as error:
-            raise Impossible from error
+            raise ImpossibleError from error
         probes.append(probe)
     return probes
 
@@ -262,7 +273,7 @@ def target_like(t: Array, out: Array) -> Array:
         return t.T.astype(np.float64)
     if out.ndim == 2 and t.size == len(out) and bool((t >= 0).all() and (t < out.shape[1]).all()):
         return np.eye(out.shape[1])[t.reshape(-1).astype(int)]
-    raise Impossible
+    raise ImpossibleError
 
 
 def identified(
@@ -271,8 +282,9 @@ def identified(
     x: Array,
     t: Array,
     rng: np.random.Generator,
+    until: float = math.inf,
 ) -> Chain | None:
-    """Return the chain whose loss this is; None where none of those tried gives it."""
+    """Return the chain whose loss this is; None where none of those tried, until some time, gives it."""
     draws = [
         {n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()}
         for _ in range(DRAWS)
@@ -282,7 +294,7 @@ def identified(
         return None
     for images, goal, columns in _readings(x, t):
         for stages in layouts(params, images):
-            found = _fitting_chain(stages, draws, values, images, goal, columns)
+            found = _fitting_chain(stages, draws, values, images, goal, columns, until)
             if found is not None:
                 return found
     return None
@@ -305,7 +317,7 @@ def _readings(x: Array, t: Array) -> Iterator[tuple[Array, Array, bool]]:
 
 def layouts(params: Mapping[str, Array], x: Array) -> Iterator[tuple[Any, ...]]:
     """Yield the sequences of layers that the shapes allow, with a gap (None) where an activation may stand."""
-    weights = [n for n, a in params.items() if a.ndim >= 2 and 1 not in a.shape[:2] or a.ndim == 4]
+    weights = [n for n, a in params.items() if (a.ndim >= 2 and 1 not in a.shape[:2]) or a.ndim == 4]
     singles = [n for n in params if n not in weights]
     pairs = _biases(params, weights, singles)
     if not weights:
@@ -324,10 +336,9 @@ def _biases(params: Mapping[str, Array], weights: list[str], singles: list[str])
         same = [b for b in fits if "".join(filter(str.isdigit, b)) == digits]
         order = list(params)
         after = [b for b in fits if order.index(b) == order.index(name) + 1]
-        chosen = (same or after or fits or [None])[0]
-        if chosen is not None:
-            found[name] = chosen
-            left.remove(chosen)
+        if fits:
+            found[name] = (same or after or fits)[0]
+            left.remove(found[name])
     # A column or row vector of weights, as the last layer of one output has, is not taken for a bias.
     return found
 
@@ -367,7 +378,8 @@ def _continued(
 
 
 def _after_convolution(
-    params: Mapping[str, Array], biases: Mapping[str, str], rest: Sequence[str], shape: tuple[int, ...], done: tuple[Any, ...],
+    params: Mapping[str, Array], biases: Mapping[str, str], rest: Sequence[str], shape: tuple[int, ...],
+    done: tuple[Any, ...],
     named: Mapping[str, str], w: Array,
 ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
     if len(shape) != 4 or shape[1] != w.shape[1]:
@@ -392,7 +404,13 @@ def _after_convolution(
 
 
 def _fitting_chain(
-    stages: tuple[Any, ...], draws: Sequence[Mapping[str, Array]], values: Array, x: Array, t: Array, columns: bool
+    stages: tuple[Any, ...],
+    draws: Sequence[Mapping[str, Array]],
+    values: Array,
+    x: Array,
+    t: Array,
+    columns: bool,
+    until: float,
 ) -> Chain | None:
     """Return the chain with the activations and the loss that give the values."""
     gaps = [i for i, stage in enumerate(stages) if stage is None]
@@ -400,13 +418,15 @@ def _fitting_chain(
     inner = [i for i in gaps if i != last]
     alike = len(inner) > 2
     for chosen in [(h,) * len(inner) for h in HIDDEN] if alike else product(HIDDEN, repeat=len(inner)):
+        if time.monotonic() > until:
+            return None
         filled = list(stages)
         for i, kind in zip(inner, chosen, strict=True):
             filled[i] = _activation(kind)
         body = [s for i, s in enumerate(filled) if s is not None]
         try:
             outs = [forward(body, d, x)[-1].y for d in draws]
-        except Impossible:
+        except ImpossibleError:
             return None
         if outs[0].ndim != 2:
             outs = [o.reshape(len(o), -1) for o in outs]
@@ -426,7 +446,8 @@ def _activation(kind: str) -> Stage | None:
 
 
 def _end(
-    body: tuple[Stage, ...], end: str, outs: Sequence[Array], draws: Sequence[Mapping[str, Array]], values: Array, t: Array,
+    body: tuple[Stage, ...], end: str, outs: Sequence[Array], draws: Sequence[Mapping[str, Array]], values: Array,
+    t: Array,
     columns: bool, n: int,
 ) -> Chain | None:  # fmt: skip
     final = _activation(end)
@@ -434,7 +455,7 @@ def _end(
     try:
         ends = outs if final is None else [forward([final], {}, o)[-1].y for o in outs]
         goal = target_like(t, ends[0])
-    except Impossible:
+    except ImpossibleError:
         return None
     weights = [s.params["w"] for s in body if "w" in s.params]
     squares = np.array([sum(float((d[w] ** 2).sum()) for w in weights) for d in draws])

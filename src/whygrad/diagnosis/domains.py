@@ -42,7 +42,7 @@ def domains(probes: Sequence[Probe]) -> list[Domain]:
         >>> conv = subject("conv2d")
         >>> import numpy as np
         >>> [d.name for d in domains(conv.probes(conv, np.random.default_rng(0), {}))][:3]
-        ['', 'stride 1', 'no padding']
+        ['', 'sizes without a remainder', 'stride 1']
     """
     everything = frozenset(p.name for p in probes)
     found = {everything: Domain("", everything)}

@@ -17,7 +17,9 @@ from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.domains import domains
 from whygrad.diagnosis.hints import source_of
-from whygrad.diagnosis.judging import Outcome, judge
+from whygrad.diagnosis.hypotheses import same
+from whygrad.diagnosis.joined import activation_inside, over
+from whygrad.diagnosis.judging import RIGHT, Outcome, judge
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.own import own_subject, recognised
@@ -49,9 +51,9 @@ def diagnose(
 ) -> Diagnosis:
     """Say what is wrong with a backward pass, and how to mend it.
 
-    It is called at probes that hide nothing: sizes that all differ, strides with and without a remainder, unsymmetric
-    kernels, ties, γ ≠ 1, twice in a row. Its numbers are compared with the right ones and, where they differ, with
-    those that each known mistake gives.
+    It is called at probes that hide nothing: sizes that all differ, strides with and without a remainder,
+    unsymmetric kernels, ties, γ ≠ 1, twice in a row. Its numbers are compared with the right ones and, where they
+    differ, with those that each known mistake gives.
 
     Args:
         backward: ``backward(dy, x, w, b, stride, pad)`` in any order of names that can be recognised,
@@ -179,12 +181,18 @@ def _judged(
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
     outcomes, said = _one_rank(outcomes)
     notes += said
+    inside = activation_inside(subject, outcomes)
+    if inside is not None:
+        outcomes = [Outcome(over(o.probe, inside), o.result) for o in outcomes]
+        subject = inside
+        notes.append(f"read as {inside.name}, since that is what your forward computes")
     if subject.name == "dropout":
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
     if backward is not None:
         findings = [judge(subject, output, outcomes, source) for output in code.outputs]
-        findings = _excused(subject, conventions(subject, findings, outcomes), outcomes, source)
+        findings = _excused(subject, conventions(findings), outcomes, source)
+        findings = [_of_what_is_left(f, outcomes) for f in findings]
         again = (
             masks.resampled(outcomes)
             if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine
@@ -273,7 +281,7 @@ def _laid_out(
     subject: Subject, backward: Any, forward: Any, probes: Sequence[Probe], layout: str | None, weights: str | None,
     outputs: Sequence[str] | None,
 ) -> tuple[Code, list[str]]:  # fmt: skip
-    """Return the code with the layout that is declared, or else the first in which its results have shapes that fit."""
+    """Return the code with the layout that is declared, or else the first in which its results' shapes fit."""
     if layout or weights:
         images = (layout or "NCHW").upper()
         chosen = Layout("NCHW" if images == "NC" else images, (weights or default_weights(subject)).upper())
@@ -288,13 +296,15 @@ def _laid_out(
             break
     assert best is not None
     _, code, chosen = best
-    usual = chosen == layouts(subject)[0]
-    notes = (
-        []
-        if usual
-        else [f"read with images as {chosen.images} and weights as {chosen.weights}, which fit your shapes"]
-    )
-    return code, notes
+    return code, [] if chosen == layouts(subject)[0] else [read_as(subject, chosen)]
+
+
+def read_as(subject: Subject, layout: Layout) -> str:
+    """Return how arrays were read, as a note."""
+    weights = {"IO": "(in, out)", "OI": "(out, in)"}.get(layout.weights, layout.weights)
+    told = [f"images as {layout.images}"] if subject.name.endswith("2d") else []
+    told += [f"weights as {weights}"] if "w" in subject.inputs else []
+    return f"read with {' and '.join(told)}, which fits your shapes"
 
 
 def _fits(probe: Probe, result: Result) -> float:
@@ -336,6 +346,8 @@ def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) ->
     ]
     if not usable:
         return findings
+    if any(o.result.late for o in usable):
+        findings = [_late(f) if f.output == code.outputs[0] and not f.fine else f for f in findings]
     first = usable[0]
     earlier = first.result.outputs
     again, third = code(first.probe), code(first.probe)
@@ -349,10 +361,38 @@ def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) ->
     return changed
 
 
+def _of_what_is_left(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
+    """Return the finding about a gradient that is right for the inputs as the code leaves them."""
+    if finding.verdict is not Judgement.WRONG or not any(o.result.left for o in outcomes):
+        return finding
+    output, names = finding.output, sorted({n for o in outcomes for n in o.result.left} - {"dy"})
+    for o in outcomes:
+        value = o.result.outputs.get(output)
+        inputs = {n: a for n, a in o.result.left.items() if n in o.probe.inputs}
+        if value is None or not same(value, o.probe.changed(**inputs).right[output], RIGHT):
+            return finding
+    label = "cache_overwritten_in_place"
+    return Finding(
+        output=output, verdict=Judgement.WRONG, cause=label, also=tuple(dict.fromkeys((finding.cause or label,))),
+        says=f"your {output} is that of another {' and '.join(names)}: the code writes to it before it is read",
+        evidence={"misfit": 0.0, "probes": len(outcomes)}, fix=f"{names[0]} = {names[0]}.copy()",
+        where=finding.where, lesson=LESSONS[label],
+    )  # fmt: skip
+
+
+def _late(finding: Finding) -> Finding:
+    label = "weights_updated_before_dx"
+    return Finding(
+        output=finding.output, verdict=Judgement.WRONG, cause=label, says=f"your {finding.output} changes with the "
+        "learning rate: the weights are updated before it is computed", lesson=LESSONS[label],
+        fix="compute dx first, and update the weights after it", where=finding.where,
+    )  # fmt: skip
+
+
 def second_call(output: str, results: Sequence[Mapping[str, Any]], probe: Probe) -> Finding | None:
     """Return the finding if calls with the same inputs give different gradients."""
-    arrays = [r.get(output) for r in results]
-    if any(a is None for a in arrays) or len({a.shape for a in arrays}) > 1:  # type: ignore[union-attr]
+    arrays: list[Array] = [r[output] for r in results if r.get(output) is not None]
+    if len(arrays) < 3 or len({a.shape for a in arrays}) > 1:
         return None
     a, b, c = arrays
     if np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) and np.allclose(
@@ -367,16 +407,19 @@ def second_call(output: str, results: Sequence[Mapping[str, Any]], probe: Probe)
         and np.allclose(b - a, step, rtol=1e-6, atol=1e-9)
     )
     steady = np.allclose(c - b, b - a, rtol=1e-6, atol=1e-9)
-    label = "gradients_not_zeroed" if grows or steady else "cache_overwritten_in_place"
-    also = ("gradient_buffer_not_zeroed",) if grows or steady else ("stale_cache", "weights_updated_before_dx")
+    adds = grows or steady
+    label = "gradients_not_zeroed" if adds else "cache_overwritten_in_place"
+    also = ("gradient_buffer_not_zeroed",) if adds else ("stale_cache", "weights_updated_before_dx")
     says = (
-        f"your {output} adds up from call to call: a second call with the same inputs gives the first one's gradient on top"
+        f"your {output} adds up from call to call: a second call with the same inputs gives the first one's "
+        "gradient on top"
         if grows or steady
-        else f"your {output} is another one when the same call is made again: something that it reads was changed in between"
+        else f"your {output} is another one when the same call is made again: something that it reads was changed "
+        "in between"
     )
     return Finding(
         output=output, verdict=Judgement.WRONG, cause=label, also=also, says=says, lesson=LESSONS[label],
-        fix=f"{output} = np.zeros_like(...) at the start of every backward pass" if steady else "work on copies: x = x.copy()",
+        fix=f"{output} = np.zeros_like(...) at the start of every backward pass" if adds else "work on x.copy()",
         where="right in the first call" if step is not None and np.allclose(a, step, rtol=1e-6, atol=1e-9) else "",
     )  # fmt: skip
 
@@ -397,7 +440,7 @@ def _remarks(outcomes: Sequence[Outcome]) -> list[str]:
     return said
 
 
-def conventions(subject: Subject, findings: list[Finding], outcomes: Sequence[Outcome]) -> list[Finding]:
+def conventions(findings: list[Finding]) -> list[Finding]:
     """Return the findings, a factor that all gradients share being told as a convention.
 
     One factor for every output is a loss that was averaged or summed. One that the outputs do not share is a bug.
@@ -407,10 +450,14 @@ def conventions(subject: Subject, findings: list[Finding], outcomes: Sequence[Ou
     if len(findings) < 2 or len(names) != 1 or None in names or "-1" in names:
         return findings
     (name,) = names
-    says = f"{{}} is {name} times the gradient of Σ dy·y, as all the others are: a convention of the loss (mean or sum); the learning rate means {name} of what it otherwise would"
+    says = (
+        f"{{}} is {name} times the gradient of Σ dy·y, as all the others are: a convention of the loss (mean or "
+        f"sum); the learning rate means {name} of what it otherwise would"
+    )
     return [
         Finding(
-            output=f.output, verdict=Judgement.CONVENTION, cause=f.cause, also=f.also, says=says.format(f"your {f.output}"),
+            output=f.output, verdict=Judgement.CONVENTION, cause=f.cause, also=f.also,
+            says=says.format(f"your {f.output}"),
             evidence=f.evidence, where=f.where, lesson=f.lesson,
         )
         for f in findings
@@ -420,8 +467,8 @@ def conventions(subject: Subject, findings: list[Finding], outcomes: Sequence[Ou
 def _excused(subject: Subject, findings: list[Finding], outcomes: Sequence[Outcome], source: str) -> list[Finding]:
     """Return the findings; what one gradient is judged for holds for the others as well.
 
-    Code that fails somewhere because of one gradient says nothing against the others, and an output that is right at
-    the sizes for which another one was judged is not wrong because it is not at others.
+    Code that fails somewhere because of one gradient says nothing against the others, and an output that is right
+    at the sizes for which another one was judged is not wrong because it is not at others.
     """
     told = [f for f in findings if f.cause is not None and f.verdict is not Judgement.ERROR]
     if not told:
@@ -429,21 +476,22 @@ def _excused(subject: Subject, findings: list[Finding], outcomes: Sequence[Outco
     sizes = {f.evidence.get("sizes") for f in told} - {None}
     inside = [d.probes for d in domains([o.probe for o in outcomes]) if d.name in sizes]
     kept = [o for o in outcomes if not inside or o.probe.name in inside[0]]
-    found = []
-    for finding in findings:
-        if finding.verdict is Judgement.ERROR:
-            finding = Finding(output=finding.output, verdict=Judgement.RIGHT, notes=("where the code runs",))  # noqa: PLW2901
-        elif finding.cause is None and inside and not finding.verdict.good:
-            again = judge(subject, finding.output, kept, source)
-            finding = replace(again, notes=("at these sizes",)) if again.fine else finding  # noqa: PLW2901
-        found.append(finding)
-    return found
+    return [_excused_one(subject, finding, kept if inside else None, source) for finding in findings]
+
+
+def _excused_one(subject: Subject, finding: Finding, kept: list[Outcome] | None, source: str) -> Finding:
+    if finding.verdict is Judgement.ERROR:
+        return Finding(output=finding.output, verdict=Judgement.RIGHT, notes=("where the code runs",))
+    if finding.cause is None and kept is not None and not finding.verdict.good:
+        again = judge(subject, finding.output, kept, source)
+        return replace(again, notes=("at these sizes",)) if again.fine else finding
+    return finding
 
 
 def with_forward(
     subject: Subject, findings: list[Finding], code: Code, outcomes: Sequence[Outcome], source: str
 ) -> list[Finding]:
-    """Return the findings with one about the value; a backward that belongs to another forward is judged by that."""
+    """Return the findings with one about the value; a backward of another forward is judged by that one."""
     y = judge(subject, "y", outcomes, source)
     if y.verdict.good:
         return [*findings, y]
@@ -461,7 +509,8 @@ def with_forward(
             for f in findings
         ]
         unknown = not y.evidence or y.cause in ("forward_formula_wrong", "im2col_column_order_mismatch")
-        says = f"your forward is not {subject.name} as it is usually defined, and the backward pass belongs to it: {y.says}"
+        usual = f"your forward is not {subject.name} as it is usually defined"
+        says = f"{usual}, and the backward pass belongs to it: {y.says}"
         return [*right, replace(y, verdict=Judgement.CONVENTION if unknown else y.verdict, says=says)]
     return [*findings, y]
 

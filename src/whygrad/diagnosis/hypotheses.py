@@ -1,7 +1,7 @@
 """Which mistake, or which two and a factor, reproduce a person's numbers.
 
-A hypothesis is accepted only if it gives their numbers, to rounding, at every probe at which they have any. Two causes
-that do so equally well are both told, and neither is called the cause.
+A hypothesis is accepted only if it gives their numbers, to rounding, at every probe at which they have any. Two
+causes that do so equally well are both told, and neither is called the cause.
 """
 
 from __future__ import annotations
@@ -88,19 +88,24 @@ def search(
     order = sorted(known, key=lambda s: _ranked(s, output), reverse=True)
     mistakes = _fresh(subject.of(output))
     accepted: list[Hypothesis] = []
-    rival, closest = None, np.inf
+    closest: dict[str, float] = {}
     for candidate in ((), *((m,) for m in mistakes)):
         found, misfit = _judged(candidate, output, order)
         if found is not None:
             accepted.append(found)
-        elif candidate and misfit < closest:
-            rival, closest = candidate[0].label, misfit
+        elif candidate:
+            closest[candidate[0].label] = min(misfit, closest.get(candidate[0].label, np.inf))
     accepted = [h for h in accepted if _telling(h, len(mistakes), order, output)]
     if not accepted and pairs:
         accepted = [
-            h for h in _pairs(mistakes, output, order, patience) if _telling(h, len(mistakes), order, output)
+            h
+            for h in _pairs(subject, mistakes, output, order, patience)
+            if _telling(h, len(mistakes), order, output)
         ]
-    return Search(sorted(accepted, key=lambda h: h.cost), rival, float(closest))
+    told = {label for h in accepted for label in h.labels}
+    rivals = {label: misfit for label, misfit in closest.items() if label not in told and np.isfinite(misfit)}
+    rival = min(rivals, key=rivals.__getitem__, default=None)
+    return Search(sorted(accepted, key=lambda h: h.cost), rival, np.inf if rival is None else rivals[rival])
 
 
 def _fresh(mistakes: Sequence[Mistake]) -> list[Mistake]:
@@ -119,10 +124,13 @@ def _right(probe: Probe, output: str) -> Array:
     return probe.y if output == "y" else probe.right[output]
 
 
-def _pairs(mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float) -> list[Hypothesis]:
+def _pairs(
+    subject: Subject, mistakes: Sequence[Mistake], output: str, order: Sequence[Sample], patience: float
+) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
     deadline = time.monotonic() + patience
-    for i, first in enumerate(mistakes):
+    mistakes = [*subject.companions, *(m for m in mistakes if m not in subject.companions)]
+    for i, first in enumerate(mistakes[: len(subject.companions) or None]):
         for j, second in enumerate(mistakes):
             ordered = first.joint == second.joint
             if (j <= i and not ordered) or not compose(first, second):
@@ -192,12 +200,18 @@ def _telling(found: Hypothesis, tried: int, order: Sequence[Sample], output: str
     values = [s.value for s in order if s.value is not None]
     precision = max(s.precision for s in order)
     told = information(values, [_right(s.probe, output) for s in order], precision)
-    entries = sum(int((v != 0).sum()) for v in values)
+    entries = sum(_distinct(v, precision) for v in values)
     if found.factor.cost and not found.factor.sign_only and entries < 2:
         return False
     choice = len(found.mistakes) * float(np.log(tried + 1)) + 1.5 * found.factor.cost
     unnamed = 0.0 if found.factor.named else float(np.log(1 / precision))
     return told > choice + unnamed + 1
+
+
+def _distinct(a: Array, precision: float) -> int:
+    """Return how many different numbers beside 0 an array holds; of a factor, equal ones tell no more than one."""
+    numbers = np.sort(a[a != 0], axis=None)
+    return int(numbers.size > 0) + int((np.diff(numbers) > precision * np.abs(numbers).max(initial=0)).sum())
 
 
 def _size(sample: Sample, output: str) -> float:

@@ -11,11 +11,13 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import Result
 from whygrad.diagnosis.catalogue import Mistake, Subject, predict
+from whygrad.diagnosis.composition import composed, overwritten, turned, uniform
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE, Hypothesis, Sample, Search, same, search
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
+from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.scaling import Factor
@@ -55,26 +57,39 @@ def judge(
     wrong = [s for s in known if not right(s, output)]
     failed = [o for o in outcomes if o.result.error is not None and not o.result.refused]
     if not wrong:
-        return _right(subject, output, outcomes, failed)
-    found, domain = explained(subject, output, known)
+        return _right(output, outcomes, failed)
+    first = search(subject, output, known, pairs=False)
+    read_off = None if first.accepted else _read_off(subject, output, known)
+    if read_off is not None:
+        return replace(read_off, where=places(samples, output))
+    found, domain = explained(subject, output, known, first)
     where = places([s for s in samples if not domain.name or s.probe.name in domain.probes], output)
     if domain.name:
-        where = f"judged for {domain.name}, since beyond it the results do not fit together{': ' if where else ''}{where}"
+        judged = f"judged for {domain.name}, since beyond it the results do not fit together"
+        where = f"{judged}: {where}" if where else judged
         known = [s for s in known if s.probe.name in domain.probes]
     if found.accepted:
         told = _explained(subject, output, found, known, where, source)
         return replace(told, evidence={**told.evidence, "sizes": domain.name}) if domain.name else told
-    return _unexplained(subject, output, wrong, known, where, found)
+    return _unexplained(subject, output, wrong, where, found)
 
 
-def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[Search, Domain]:
+def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
+    """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
+    for read in (uniform, turned, composed, overwritten, cut):
+        found = read(subject, output, known)
+        if found is not None:
+            return found
+    return regulariser(output, known)
+
+
+def explained(subject: Subject, output: str, known: Sequence[Sample], first: Search) -> tuple[Search, Domain]:
     """Return what explains an output, and for which sizes: all of them, or those that the code may be meant for.
 
-    A mistake, then two, that explain every number are believed first. Fewer sizes are tried only after that, and there
-    a mistake has to do without a factor that nothing explains.
+    A mistake, for which the first search was, then two, that explain every number are believed first. Fewer sizes
+    are tried only after that, and there a mistake has to do without a factor that nothing explains.
     """
     whole = Domain("", frozenset(s.probe.name for s in known))
-    first = search(subject, output, known, pairs=False)
     if first.accepted:
         return first, whole
     if _reachable(subject, output, known):
@@ -99,7 +114,7 @@ def explained(subject: Subject, output: str, known: Sequence[Sample]) -> tuple[S
 
 
 def _reachable(subject: Subject, output: str, known: Sequence[Sample]) -> bool:
-    """Whether the right output, or one with a single mistake, has the shapes that were given: else two will not do."""
+    """Whether the right output, or one with a single mistake, has the shapes that were given; else two have not."""
     for candidate in ((), *((m,) for m in subject.of(output))):
         guesses = [predict(s.probe, output, candidate) for s in known]
         if all(
@@ -170,20 +185,22 @@ def _nothing(subject: Subject, output: str, outcomes: Sequence[Outcome]) -> Find
     )
 
 
-def _right(subject: Subject, output: str, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> Finding:
+def _right(output: str, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> Finding:
     names = [o.probe.name for o in failed]
     if failed and len(failed) < len(outcomes):
         error = failed[0].result.error
-        label = failing_label(subject, failed, outcomes)
+        label = failing_label(failed, outcomes)
         return Finding(
-            output=output, verdict=Judgement.ERROR, cause=label, says=f"your {output} is right where the code runs, but it fails: {error}",
-            where=_tagged([o.probe for o in failed], [o.probe for o in outcomes if o not in failed], "fails", names),
+            output=output, verdict=Judgement.ERROR, cause=label,
+            says=f"your {output} is right where the code runs, but it fails: {error}",
+            where=_tagged([o.probe for o in failed], [o.probe for o in outcomes if o not in failed], "fails",
+                          names),
             lesson=LESSONS.get(label or "", ""),
         )  # fmt: skip
     return Finding(output=output, verdict=Judgement.RIGHT)
 
 
-def failing_label(subject: Subject, failed: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str | None:
+def failing_label(failed: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str | None:
     """Return the cause of code that is right where it runs and fails elsewhere, where the sizes tell it."""
     running = [o.probe for o in outcomes if o.result.error is None]
     tag = _separating([o.probe for o in failed], running)
@@ -205,7 +222,8 @@ def places(samples: Sequence[Sample], output: str) -> str:
     bad = [s.probe for s in known if not right(s, output)]
     good = [s.probe for s in known if right(s, output)]
     if not good:
-        return f"wrong at all {len(bad)} sizes that were tried" if len(bad) > 1 else ""
+        noun = "points" if bad[0].subject.name in ("network", "loss") else "sizes"
+        return f"wrong at all {len(bad)} {noun} that were tried" if len(bad) > 1 else ""
     return _tagged(bad, good, "wrong", [p.name for p in bad])
 
 
@@ -230,6 +248,9 @@ def _explained(
 ) -> Finding:
     """Return the finding for the simplest hypothesis, or for several that nothing tells apart."""
     found = found._replace(accepted=[ordered(output, h, known) for h in found.accepted])
+    plain = [h for h in found.accepted if h.mistakes and not h.factor.cost]
+    if output == "y" and plain and not found.accepted[0].mistakes:  # a value is no gradient of a mean or a sum
+        found = found._replace(accepted=[*plain, *found.accepted])
     best = found.accepted[0]
     equals = [h for h in found.accepted if h.cost <= best.cost]
     labels = {label for h in equals for label in _causes(subject, h)[:1]}
@@ -302,7 +323,8 @@ def _written(
     also = tuple(other for other in causes if other != label)
     fixes = [m.fix for m in best.mistakes if m.fix]
     if best.factor.cost:
-        fixes.append(correction(output, best.factor))
+        line = subject.lines.get(output, "") if not best.mistakes else ""
+        fixes.append(correction(output, best.factor) + (f", so that {line}" if line else ""))
     lessons = dict.fromkeys([m.why for m in best.mistakes if m.why] or [LESSONS.get(label, "")])
     misfit = any(s.value is not None and s.value.shape != right_of(s.probe, output).shape for s in known)
     return Finding(
@@ -339,7 +361,7 @@ def sentence(output: str, hypothesis: Hypothesis) -> str:
     if hypothesis.factor.cost:
         factor = hypothesis.factor
         does.append("has the wrong sign" if factor.sign_only else f"is {factor.name} times what it should be")
-    return f"your {output} {', and it '.join(does)}"
+    return f"your {output} {', and it '.join(does)}".replace(", and it is wrong: ", ", and, ")
 
 
 def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[str, Any]:
@@ -355,12 +377,12 @@ def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[s
 
 def with_shapes(fix: str, known: Sequence[Sample]) -> str:
     """Return a line of code with the shapes of the arrays behind it."""
-    if not fix:
-        return ""
     probe = known[0].probe
+    if not fix or probe.subject.name in ("network", "loss"):
+        return fix
     arrays: Mapping[str, Array] = {**probe.inputs, "dy": probe.dy}
-    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim)
-    return f"{fix}  # for {shapes}"
+    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim > 1)
+    return f"{fix}  # {shapes}"
 
 
 def _undecided(
@@ -378,13 +400,8 @@ def _undecided(
     )
 
 
-def _unexplained(
-    subject: Subject, output: str, wrong: Sequence[Sample], known: Sequence[Sample], where: str, found: Search
-) -> Finding:
+def _unexplained(subject: Subject, output: str, wrong: Sequence[Sample], where: str, found: Search) -> Finding:
     """Return what is known of an error whose cause is not."""
-    added = regulariser(output, known)
-    if added is not None:
-        return added
     sample = max(
         wrong,
         key=lambda s: (s.value is not None and s.value.shape == right_of(s.probe, output).shape, s.probe.dy.size),
@@ -392,7 +409,8 @@ def _unexplained(
     assert sample.value is not None
     truth = right_of(sample.probe, output)
     if sample.value.shape != truth.shape:
-        says = f"your {output} has the shape {sample.value.shape} where it should have {truth.shape} ({sample.probe.name})"
+        shapes = f"{sample.value.shape} where it should have {truth.shape}"
+        says = f"your {output} has the shape {shapes} ({sample.probe.name})"
         return Finding(output=output, verdict=Judgement.SHAPE, says=says, where=where)
     if not np.isfinite(sample.value).all():
         return Finding(
@@ -408,7 +426,8 @@ def _unexplained(
         else {}
     )
     return Finding(
-        output=output, verdict=Judgement.WRONG, says=f"your {output} is wrong, and nothing in the catalogue explains it",
+        output=output, verdict=Judgement.WRONG, says=f"your {output} is wrong, and nothing in the catalogue "
+        "explains it",
         where=where, notes=tuple(notes), evidence=rival, fix=subject.lines.get(output, ""),
     )  # fmt: skip
 
@@ -430,7 +449,9 @@ def regulariser(output: str, known: Sequence[Sample]) -> Finding | None:
         return None
     return Finding(
         output=output, verdict=Judgement.WRONG, cause="regulariser_gradient_wrong",
-        says=f"your {output} is right plus {factors[0]:.4g} times {name}: a regulariser's gradient, which no loss of this layer has",
-        evidence={"misfit": 0.0, "probes": len(known), "factor": factors[0]}, fix=f"add it where the loss has {factors[0] / 2:.4g}·Σ{name}²",
+        says=f"your {output} is right plus {factors[0]:.4g} times {name}: a regulariser's gradient, which no loss "
+        "of this layer has",
+        evidence={"misfit": 0.0, "probes": len(known), "factor": factors[0]},
+        fix=f"add it where the loss has {factors[0] / 2:.4g}·Σ{name}²",
         lesson=LESSONS["regulariser_gradient_wrong"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What can be said of a wrong gradient that nothing in the catalogue explains: where it is wrong, and what it is like."""
+"""What can be said of a wrong gradient that nothing in the catalogue explains: where and how it is wrong."""
 
 from __future__ import annotations
 

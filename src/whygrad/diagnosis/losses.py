@@ -112,10 +112,10 @@ def _diagnosed(loss: Any, gradient: Any, z: Array, target: Any, rng: np.random.G
 def loss_subject(value_of: Callable[[Array, Any], float]) -> Subject:
     """Return the subject of a loss that is known by its values."""
 
-    def dz(p: Probe, joints: Joints) -> Array:
+    def dz(p: Probe, _: Joints) -> Array:
         return differences(lambda a: value_of(a, p.options["target"]), p["z"])
 
-    def value(p: Probe, joints: Joints) -> Array:
+    def value(p: Probe, _: Joints) -> Array:
         return np.asarray(value_of(p["z"], p.options["target"]))
 
     def sizes(p: Probe) -> dict[str, float]:
@@ -183,11 +183,13 @@ def as_convention(finding: Finding) -> Finding:
     if name is None or str(name).startswith("-") or finding.cause != "batch_scale_wrong":
         return finding
     says = (
-        f"your {finding.output} is {name} times the gradient of your loss: right up to what people choose (mean or sum, with or "
+        f"your {finding.output} is {name} times the gradient of your loss: right up to what people choose (mean or "
+        "sum, with or "
         f"without ½), but the two have to choose alike; the learning rate means {name} times what it says"
     )
     return Finding(
-        output=finding.output, verdict=Judgement.CONVENTION, cause=finding.cause, also=finding.also, says=says, evidence=finding.evidence,
+        output=finding.output, verdict=Judgement.CONVENTION, cause=finding.cause, also=finding.also, says=says,
+        evidence=finding.evidence,
         where=finding.where, fix=finding.fix, lesson=finding.lesson,
     )  # fmt: skip
 
@@ -200,8 +202,10 @@ def _not_finite(loss: Any, z: Array, target: Any) -> Finding:
     label = "softmax_overflow" if np.abs(z).max() > 500 else "log_of_zero"
     also = ("log_of_zero",) if label == "softmax_overflow" else ("softmax_overflow",)
     return Finding(
-        output="y", verdict=Judgement.WRONG, cause=label, also=also, says="your loss is not finite at the point that was given",
-        lesson=LESSONS[label], fix="z = z - z.max(axis=1, keepdims=True); logp = z - np.log(np.exp(z).sum(axis=1, keepdims=True))",
+        output="y", verdict=Judgement.WRONG, cause=label, also=also,
+        says="your loss is not finite at the point that was given",
+        lesson=LESSONS[label], fix="z = z - z.max(axis=1, keepdims=True); logp = z - np.log(np.exp(z).sum(axis=1, "
+        "keepdims=True))",
     )  # fmt: skip
 
 

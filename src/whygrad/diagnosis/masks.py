@@ -53,8 +53,10 @@ def resampled(outcomes: Sequence[Outcome]) -> Finding | None:
     if not told:
         return None
     return Finding(
-        output="dx", verdict=Judgement.WRONG, cause="dropout_mask_resampled", says="your dx uses another mask than the forward pass: it was drawn again",
-        evidence={"misfit": 0.0, "probes": told}, fix="keep the mask that the forward pass drew: cache = mask", lesson=LESSONS["dropout_mask_resampled"],
+        output="dx", verdict=Judgement.WRONG, cause="dropout_mask_resampled",
+        says="your dx uses another mask than the forward pass: it was drawn again",
+        evidence={"misfit": 0.0, "probes": told}, fix="keep the mask that the forward pass drew: cache = mask",
+        lesson=LESSONS["dropout_mask_resampled"],
         also=("dropout_mask_not_applied",),
     )  # fmt: skip
 
@@ -71,7 +73,8 @@ def forward_scale(outcomes: Sequence[Outcome], finding: Finding) -> Finding:
         if even and not any(abs(scale - u) < 1e-6 * u for u in usual):
             named = "twice" if abs(scale - (1 - p) ** -2) < 1e-6 * scale else f"as {scale:.4g}"
             return replace(
-                finding, verdict=Judgement.WRONG, cause="dropout_scale_wrong", says=f"your forward applies the scale 1/(1 − p) {named}",
+                finding, verdict=Judgement.WRONG, cause="dropout_scale_wrong",
+                says=f"your forward applies the scale 1/(1 − p) {named}",
                 fix="y = x * mask / (1 - p)", lesson=LESSONS["dropout_scale_wrong"],
             )  # fmt: skip
     return finding

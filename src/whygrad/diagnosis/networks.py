@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,8 @@ import numpy as np
 from whygrad import engines
 from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis.adapting import Result, as_array, guarded, parameters
-from whygrad.diagnosis.catalogue import Impossible, Joints, Mistake, Subject, mistake
-from whygrad.diagnosis.chains import Chain, as_given, identified
+from whygrad.diagnosis.catalogue import ImpossibleError, Joints, Mistake, Subject, mistake
+from whygrad.diagnosis.chains import Chain, as_given, forward, identified
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import EXACT, Sample, search
@@ -22,6 +23,7 @@ from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
 from whygrad.diagnosis.probes import Probe
+from whygrad.diagnosis.registry import subject
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
@@ -29,13 +31,16 @@ from whygrad.typing import Array
 TIME_LIMIT = 10.0
 #: Seconds that differences of the loss may take, all points together.
 PATIENCE = 4.0
+#: Entries of a network's gradients that are kept for each mistake.
+KEPT = 5000
 #: All gradients one after the other, which one fault has to explain together.
 ALL = "all parameters"
 
 
 def diagnose_network(
-    loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (), *,
-    seed: int = 0, time_limit: float = TIME_LIMIT,
+    loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (),
+    *,
+    seed: int = 0, time_limit: float = TIME_LIMIT, patience: float = math.inf,
 ) -> Diagnosis:  # fmt: skip
     """Say what is wrong with the hand-written gradients of a network.
 
@@ -50,6 +55,7 @@ def diagnose_network(
         inputs: the data, most often (x, t).
         seed: of further parameters beside those given.
         time_limit: seconds that one call may take.
+        patience: seconds that finding the network out may take.
 
     Returns:
         The diagnosis, with one finding for each parameter.
@@ -86,6 +92,7 @@ def diagnose_network(
         arrays[str(name)] = array
     limited = Limited(time_limit)
     case = _Case(limited.wrap("loss", loss), limited.wrap("gradients", gradients), arrays, tuple(inputs))
+    case.until = began + patience
     source = source_of(loss, gradients)
 
     def work() -> Diagnosis:
@@ -109,6 +116,7 @@ class _Case:
     params: dict[str, Array]
     inputs: tuple[Any, ...]
     calls: int = 0
+    until: float = math.inf
 
     def loss(self, params: Mapping[str, Array], inputs: tuple[Any, ...] | None = None) -> float:
         """Return the loss; NaN where it fails."""
@@ -187,7 +195,7 @@ def _known(case: _Case, rng: np.random.Generator) -> Chain | None:
     x, t = as_array(case.inputs[0]), as_array(case.inputs[1])
     if x is None or t is None or not x.ndim:
         return None
-    return identified(case.loss, case.params, x, t, rng)
+    return identified(case.loss, case.params, x, t, rng, case.until)
 
 
 def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
@@ -195,12 +203,12 @@ def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
     gradients = _of_chain(chain, probe, {})
     rng = np.random.default_rng(0)
     for _ in range(3):
-        direction = {n: rng.normal(size=a.shape) for n, a in case.params.items()}
-        slope = differences(
-            lambda s: case.loss({n: a + float(s[0]) * direction[n] for n, a in case.params.items()}),
-            np.zeros(1),
-            1e-4,
-        )[0]
+        direction: dict[str, Array] = {n: rng.normal(size=a.shape) for n, a in case.params.items()}
+
+        def along(s: Array, direction: Mapping[str, Array] = direction) -> float:
+            return case.loss({n: a + float(s[0]) * direction[n] for n, a in case.params.items()})
+
+        slope = differences(along, np.zeros(1), 1e-4)[0]
         told = sum(float((gradients[n] * direction[n]).sum()) for n in case.params)
         if abs(slope - told) > 1e-4 * max(abs(slope), 1e-6):
             return False
@@ -208,9 +216,20 @@ def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
 
 
 def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
-    x, t = (np.asarray(a, np.float64) for a in p.options["inputs"])
-    x, t = as_given(chain, x, t)
-    return chain.gradients(p.inputs, x, t, joints)
+    """Return the gradients of a chain; what was computed for this probe before is kept with it."""
+    memory = p.__dict__.setdefault("memory", {})
+    key = tuple((name, id(value)) for name, value in joints.items() if name != "out")
+    if key in memory:
+        return dict(memory[key])
+    if "ahead" not in memory:
+        data = (np.asarray(a, np.float64) for a in p.options["inputs"])
+        x, t = as_given(chain, *data)
+        memory["ahead"] = x, t, forward(chain.stages, p.inputs, x)
+    x, t, ahead = memory["ahead"]
+    found = chain.gradients(p.inputs, x, t, joints, ahead)
+    if sum(a.size for a in found.values()) < KEPT:
+        memory[key] = found
+    return dict(found)
 
 
 def network_subject(case: _Case, chain: Chain | None) -> Subject:
@@ -239,8 +258,12 @@ def network_subject(case: _Case, chain: Chain | None) -> Subject:
 
     build = {name: one(name) for name in names}
     mistakes = [*_generic(names), *(_faults(chain, names) if chain is not None else ())]
-    return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build, lambda p, _: np.asarray(case.loss(p.inputs)),
-                   lambda *_: [], tuple(mistakes), sizes, factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"})  # fmt: skip
+    companions = tuple(m for m in mistakes if m.label == "ties_duplicate_gradient" and m.joint[0].isdigit())
+    return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build, lambda p,
+                   _: np.asarray(case.loss(p.inputs)),
+                   lambda *_: [], tuple(mistakes), sizes,
+                   factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"},
+                   companions=companions)  # fmt: skip
 
 
 def _generic(names: Sequence[str]) -> list[Mistake]:
@@ -253,16 +276,21 @@ def _generic(names: Sequence[str]) -> list[Mistake]:
             "" if label == "layer_not_trained" else " layer_not_trained"
         )
         found += [
-            mistake(label, name, "out", c.zeros, "is 0 everywhere: it was never computed", "compute it and return it", also=also),
+            mistake(label, name, "out", c.zeros, "is 0 everywhere: it was never computed",
+                    "compute it and return it", also=also),
             mistake("weight_gradient_transposed", name, "out", c.transposed(), "comes out transposed", f"{name}.T"),
-            mistake("kernel_gradient_flipped", name, "out", c.flipped(-2, -1), "comes out rotated by 180 degrees", f"np.flip(d{name}, (-2, -1))", rank=1),
+            mistake("kernel_gradient_flipped", name, "out", c.flipped(-2, -1), "comes out rotated by 180 degrees",
+                    f"np.flip(d{name}, (-2, -1))", rank=1),
             mistake("sign_error", name, "out", c.absolute, "has lost its signs", "leave out np.abs", rank=3),
-            mistake("clipping_in_gradient", name, "out", c.clipped, "is clipped to −1 ... 1", "leave clipping to the update", rank=3),
-            mistake("returns_wrong_variable", name, "whole", lambda p, name=name: p[name], "is the parameter itself", "return its gradient",
+            mistake("clipping_in_gradient", name, "out", c.clipped, "is clipped to −1 ... 1",
+                    "leave clipping to the update", rank=3),
+            mistake("returns_wrong_variable", name, "whole", lambda p, name=name: p[name],
+                    "is the parameter itself", "return its gradient",
                     also="update_uses_wrong_variable"),
         ]  # fmt: skip
         found += [
-            mistake("wrong_layer_gradient", name, "whole", lambda p, other=other: p.right[other], f"is the gradient of {other}", f"compute that of {name}",
+            mistake("wrong_layer_gradient", name, "whole", lambda p, other=other: p.right[other],
+                    f"is the gradient of {other}", f"compute that of {name}",
                     also="returns_wrong_variable", rank=1)
             for other in names if other != name
         ]  # fmt: skip
@@ -282,25 +310,31 @@ def _faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
             touched = outputs if output == "dx" else (ALL, stage.params[output[1:]])
             for m in stage.subject.of(output):
                 what = f"going back through {where}, what is passed on " if output == "dx" else ""
-                found.append(
-                    Mistake(
-                        m.label,
-                        touched,
-                        f"{k}.{output}",
-                        m,
-                        f"is wrong: {what or 'it '}{m.does}",
-                        m.fix,
-                        m.also,
-                        m.lesson,
-                        m.rank,
-                    )
-                )
-        found += _mixed(chain, k, outputs)
+                does = f"is wrong: {what or 'it '}{m.does}"
+                found.append(replace(m, outputs=touched, joint=f"{k}.{output}", value=m, does=does))
+        found += _mixed(chain, k)
+    found += _everywhere(chain, outputs)
     end = "the loss"
     found += [
-        Mistake(m.label, outputs, "end", m, f"is wrong: the delta at {end} {m.does}", m.fix, m.also, m.lesson, m.rank)
+        Mistake(m.label, outputs, "end", m, f"is wrong: the delta at {end} {m.does}", m.fix, m.also, m.lesson,
+                m.rank)
         for m in loss_mistakes() if m.label not in ("weight_gradient_zero", "axis_wrong")
     ]  # fmt: skip
+    return found
+
+
+def _everywhere(chain: Chain, outputs: Sequence[str]) -> list[Mistake]:
+    """Return mistakes that all stages of a kind have, since they call the same function."""
+    found = []
+    for kind in dict.fromkeys(stage.kind for stage in chain.stages):
+        stages = [k for k, stage in enumerate(chain.stages) if stage.kind == kind]
+        if len(stages) < 2:
+            continue
+        for output in [f"d{role}" for role in chain.stages[stages[0]].params] + ["dx"]:
+            what = "what is passed on " if output == "dx" else "it "
+            for m in subject(kind).of(output):
+                does = f"is wrong: going back through every {kind}, {what}{m.does}"
+                found.append(replace(m, outputs=tuple(outputs), joint=f"every {kind}.{output}", value=m, does=does))
     return found
 
 
@@ -313,7 +347,7 @@ def _place(chain: Chain, k: int) -> str:
     return f"{stage.kind} after {before[-1]}" if before else stage.kind
 
 
-def _mixed(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
+def _mixed(chain: Chain, k: int) -> list[Mistake]:
     """Return gradients made from another layer's delta or from another layer's input."""
     stage, found = chain.stages[k], []
     if not stage.params:
@@ -322,18 +356,24 @@ def _mixed(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
         for role, name in stage.params.items():
             touched = (ALL, name)
             if j != k:
-                found.append(mistake("wrong_layer_gradient", touched, f"mixed {k}{role}", (k, ("x", role), k, j), f"is made from the delta of {_place(chain, j)}",
-                                     "use this layer's own delta", also="missing_activation_derivative" if abs(j - k) == 1 else ""))  # fmt: skip
+                found.append(mistake("wrong_layer_gradient", touched, f"mixed {k}{role}", (k, ("x", role), k, j),
+                                     f"is made from the delta of {_place(chain, j)}",
+                                     "use this layer's own delta",
+                                     also="missing_activation_derivative" if abs(j - k) == 1 else ""))  # fmt: skip
         if "w" in stage.params:
             touched = (ALL, stage.params["w"])
-            found.append(mistake("output_used_instead_of_input", touched, f"mixed {k}w", (k, ("dot", "w"), j, k), f"is the dot product of its delta with the output of {_place(chain, j)}: one number in all entries",
+            found.append(mistake("output_used_instead_of_input", touched, f"mixed {k}w", (k, ("dot", "w"), j, k),
+                f"is the dot product of its delta with the output of {_place(chain, j)}: one number in all entries",
                                  "dw = np.outer(input, delta)", also="dot_in_place_of_outer", rank=1))  # fmt: skip
             for what in ("x", "y"):
                 if (j, what) not in ((k, "x"), (k - 1, "y")):
                     label = "output_used_instead_of_input" if j >= k else "wrong_layer_gradient"
                     noun = "output" if what == "y" else "input"
-                    found.append(mistake(label, touched, f"mixed {k}w", (k, (what, "w"), j, k), f"is made from the {noun} of {_place(chain, j)} in place of this layer's input",
-                                         "use this layer's own input", also="output_used_instead_of_input wrong_layer_gradient activation_derivative_of_wrong_tensor", rank=1))  # fmt: skip
+                    found.append(mistake(label, touched, f"mixed {k}w", (k, (what, "w"), j, k),
+                        f"is made from the {noun} of {_place(chain, j)} in place of this layer's input",
+                                         "use this layer's own input", also="output_used_instead_of_input "
+                                         "wrong_layer_gradient activation_derivative_of_wrong_tensor",
+                                         rank=1))  # fmt: skip
     return found
 
 
@@ -409,11 +449,11 @@ def _one_fault(target: Subject, names: Sequence[str], outcomes: Sequence[Outcome
                 return None
     samples = [Sample(o.probe, o.result.outputs[ALL], EXACT) for o in _joined(names, outcomes)]
     try:
-        return bool(search(target, ALL, samples, pairs=False).accepted) or None
-    except Impossible:
+        return bool(search(target, ALL, samples, pairs=bool(target.companions)).accepted) or None
+    except ImpossibleError:
         return None
 
 
 def _share(joint: Finding, name: str) -> Finding:
     says = joint.says.replace(f"your {ALL} is wrong: ", "").replace(f"your {ALL}", f"your d{name}")
-    return replace(joint, output=name, says=says)
+    return replace(joint, output=name, says=says, fix=joint.fix.replace(ALL, f"d{name}"))

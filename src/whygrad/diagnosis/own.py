@@ -65,7 +65,8 @@ def own_subject(forward: Callable[..., Any], inputs: Mapping[str, Any] | None) -
     if inputs is not None:
         return _of_inputs(forward, {name: np.asarray(a, np.float64) for name, a in inputs.items()})
     if not _elementwise(forward):
-        raise OptionError("diagnose", "a function of one array, entry by entry, or inputs to call it at", "another function",
+        raise OptionError("diagnose", "a function of one array, entry by entry, or inputs to call it at",
+                          "another function",
                           'pass inputs={"x": x, "w": w} in the order of its arguments')  # fmt: skip
     return elementwise_subject("function", forward)
 
@@ -94,10 +95,10 @@ def elementwise_subject(name: str, f: Callable[[Array], Array]) -> Subject:
     def slope(x: Array) -> Array:
         return derivative(f_of, x)
 
-    def dx(p: Probe, joints: Joints) -> Array:
+    def dx(p: Probe, _: Joints) -> Array:
         return p.dy * slope(p["x"])
 
-    def value(p: Probe, joints: Joints) -> Array:
+    def value(p: Probe, _: Joints) -> Array:
         return f_of(p["x"])
 
     def probes(target: Subject, rng: np.random.Generator, _: Mapping[str, Any]) -> list[Probe]:
@@ -114,11 +115,11 @@ def elementwise_subject(name: str, f: Callable[[Array], Array]) -> Subject:
 
 
 def _of_inputs(forward: Callable[..., Any], inputs: dict[str, Array]) -> Subject:
-    def value(p: Probe, joints: Joints) -> Array:
+    def value(p: Probe, _: Joints) -> Array:
         raw = forward(*(a.copy() for a in p.inputs.values()))
         return np.asarray(raw[0] if isinstance(raw, tuple) else raw, np.float64)
 
-    def gradient(p: Probe, joints: Joints, name: str) -> Array:
+    def gradient(p: Probe, _: Joints, name: str) -> Array:
         return differences(lambda a: float((value(p.changed(**{name: a}), {}) * p.dy).sum()), p[name])
 
     def probes(target: Subject, rng: np.random.Generator, _: Mapping[str, Any]) -> list[Probe]:

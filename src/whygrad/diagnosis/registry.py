@@ -10,11 +10,16 @@ from whygrad.ops.registry import OPERATIONS
 
 #: Other names that people have for an operation.
 ALIASES = {
-    "conv": "conv2d", "convolution": "conv2d", "maxpool2d": "max_pool2d", "maxpool": "max_pool2d", "max_pool": "max_pool2d",
-    "avgpool2d": "avg_pool2d", "avgpool": "avg_pool2d", "avg_pool": "avg_pool2d", "mean_pool": "avg_pool2d", "batchnorm": "batch_norm2d",
-    "batch_norm": "batch_norm2d", "batchnorm2d": "batch_norm2d", "dense": "linear", "fc": "linear", "affine": "linear", "leakyrelu": "leaky_relu",
-    "lrelu": "leaky_relu", "swish": "silu", "logsoftmax": "log_softmax", "logistic": "sigmoid", "layernorm": "layer_norm", "reshape": "flatten",
-    "upsample": "upsample_nearest2d", "deconv": "conv_transpose2d", "global_avg_pool": "global_avg_pool2d", "pad": "pad2d",
+    "conv": "conv2d", "convolution": "conv2d", "maxpool2d": "max_pool2d", "maxpool": "max_pool2d",
+    "max_pool": "max_pool2d",
+    "avgpool2d": "avg_pool2d", "avgpool": "avg_pool2d", "avg_pool": "avg_pool2d", "mean_pool": "avg_pool2d",
+    "batchnorm": "batch_norm2d",
+    "batch_norm": "batch_norm2d", "batchnorm2d": "batch_norm2d", "dense": "linear", "fc": "linear",
+    "affine": "linear", "leakyrelu": "leaky_relu",
+    "lrelu": "leaky_relu", "swish": "silu", "logsoftmax": "log_softmax", "logistic": "sigmoid",
+    "layernorm": "layer_norm", "reshape": "flatten",
+    "upsample": "upsample_nearest2d", "deconv": "conv_transpose2d", "global_avg_pool": "global_avg_pool2d",
+    "pad": "pad2d",
 }  # fmt: skip
 
 

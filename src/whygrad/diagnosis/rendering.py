@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from io import StringIO
 
@@ -60,7 +60,8 @@ def conclusion(diagnosis: Diagnosis) -> str:
         listed = ", ".join(name for name in names if name != "y")
         if not listed:
             return "Healthy: the value is right."
-        return f"Healthy: the gradient{'s' if ',' in listed else ''} {listed} {'are' if ',' in listed else 'is'} right."
+        several = "," in listed
+        return f"Healthy: the gradient{'s' if several else ''} {listed} {'are' if several else 'is'} right."
     wrong = ", ".join(finding.output for finding in diagnosis.findings if not finding.fine)
     if diagnosis.cause is None:
         return f"Wrong: {wrong}. The cause is not known." if wrong else "Nothing could be judged."
@@ -76,7 +77,10 @@ def details(finding: Finding) -> Iterator[tuple[str, str]]:
     for note in finding.notes:
         yield "", f"{note[0].upper()}{note[1:]}."
     if finding.fix:
-        yield "fix", finding.fix
+        line, _, shapes = finding.fix.partition("  # ")
+        yield "fix", line
+        if shapes:
+            yield "with", shapes
     if finding.lesson:
         yield "why", finding.lesson
     if finding.evidence and "misfit" in finding.evidence:
@@ -86,11 +90,14 @@ def details(finding: Finding) -> Iterator[tuple[str, str]]:
 def evidence(finding: Finding) -> str:
     """Return how well the cause reproduces the numbers, in words."""
     said = finding.evidence
-    known = f"reproduces your {finding.output} to {float(said['misfit']):.0e}"
-    if "entries" in said:
-        known += f" of its largest entry, in {said['entries']:,} entries of {said['probes']} calls"
+    misfit = float(said["misfit"])
+    exactly = "exactly" if misfit == 0 else f"to {misfit:.0e} of the largest"
+    several = int(said.get("probes", 1)) > 1
+    calls = f" in {said['probes']} calls" if several else ""
+    counted = f"all {said['entries']:,} numbers of " if "entries" in said else ""
+    known = f"this gives {counted}your {finding.output}{calls} {exactly}"
     if said.get("rival"):
-        known += f"; the nearest other cause, {said['rival']}, misses by {float(said['rival_misfit']):.1g}"
+        known += f"; the next best cause, {said['rival']}, is off by {float(said['rival_misfit']):.1g}"
     return known
 
 
@@ -121,8 +128,12 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[Text, int]]:
         )
         if finding.cause:
             line.append(f"  {finding.cause}", "bold")
-        yield line, 2
         said = list(details(finding))
+        like = _like(diagnosis.findings[:i], finding) if said else None
+        if like:
+            line.append(f"  like {like}", "dim")
+            said = []
+        yield line, 2
         for title, sentence in said:
             yield (
                 Text.assemble(
@@ -130,12 +141,25 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[Text, int]]:
                 ),
                 _INDENT,
             )
-        if said and i + 1 < len(diagnosis.findings):
+        if (
+            said
+            and i + 1 < len(diagnosis.findings)
+            and not _like(diagnosis.findings[: i + 1], diagnosis.findings[i + 1])
+        ):
             yield Text(), 0
     yield Text(), 0
     yield Text(conclusion(diagnosis), f"bold {'green' if diagnosis.healthy else 'red'}"), 0
     for note in diagnosis.notes:
         yield Text(f"Note: {note}.", "dim"), 0
+
+
+def _like(earlier: Sequence[Finding], finding: Finding) -> str | None:
+    """Return the gradient of which the same was said before."""
+
+    def said(f: Finding) -> tuple[object, ...]:
+        return f.verdict, f.cause, f.says.replace(f"your {f.output}", ""), f.where, f.notes, f.lesson
+
+    return next((f.output for f in earlier if f.says and said(f) == said(finding)), None)
 
 
 def html(diagnosis: Diagnosis) -> str:
@@ -147,14 +171,16 @@ def html(diagnosis: Diagnosis) -> str:
         True
     """
     blocks = []
-    for finding in diagnosis.findings:
+    for i, finding in enumerate(diagnosis.findings):
         colour = _COLOURS.get(finding.verdict, _WRONG)[1]
         style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
         cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
         blocks.append(
-            f'<div style="margin-top:6px">{escape(finding.output)} <span style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>'
+            f'<div style="margin-top:6px">{escape(finding.output)} <span '
+            f'style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>'
         )
-        for title, sentence in details(finding):
+        like = _like(diagnosis.findings[:i], finding)
+        for title, sentence in [("", f"Like {like}.")] if like else details(finding):
             shown = f"<code>{escape(sentence)}</code>" if title == "fix" else escape(sentence)
             label = f'<span style="opacity:.7">{title}: </span>' if title else ""
             blocks.append(f'<div style="max-width:60em;white-space:normal;padding-left:28px">{label}{shown}</div>')

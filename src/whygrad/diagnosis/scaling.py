@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from whygrad.typing import Array
 NUMBERS = {"": 1.0, "2": 2.0, "1/2": 0.5, "3": 3.0, "1/3": 1 / 3, "4": 4.0, "1/4": 0.25}
 #: How exactly a factor has to agree with its name.
 EXACT = 1e-6
+#: How many sizes may stand in a name.
+MOST = 3
 
 
 class Factor(NamedTuple):
@@ -54,33 +57,50 @@ def explain(
     negative, magnitude = r[0] < 0, np.abs(r)
     if np.allclose(magnitude, 1, rtol=exact):
         return Factor("-1", tuple(r), True, 1) if negative else Factor("1", tuple(r), True, 0)
-    for cost, name in _named(magnitude, sizes, exact):
+    named = _named(magnitude, sizes, exact)
+    if named is not None:
+        cost, name = named
         return Factor(f"-{name}" if negative else name, tuple(r), True, cost + negative)
     if np.allclose(magnitude, magnitude[0], rtol=exact):
         return Factor(f"{r[0]:.6g}", tuple(r), False, 4)
     return None
 
 
-def _named(magnitude: Array, sizes: Sequence[Mapping[str, float]], exact: float) -> list[tuple[int, str]]:
-    """Return the cheapest name for the magnitudes, as a list of at most one."""
+def _named(magnitude: Array, sizes: Sequence[Mapping[str, float]], exact: float) -> tuple[int, str] | None:
+    """Return the cheapest name for the magnitudes, with its cost."""
     symbols = [s for s in sizes[0] if all(s in other and other[s] > 0 for other in sizes)]
     logs = {s: np.log([float(other[s]) for other in sizes]) for s in symbols}
     logs = {s: v for s, v in logs.items() if np.abs(v).max() > 1e-9}
     target = np.log(magnitude)
-    for count in range(4):
+    table = np.stack(list(logs.values())) if logs else np.zeros((0, len(target)))
+    for count in range(MOST + 1):
+        powers = _powers(len(logs), count)
+        totals = powers @ table
         for number, value in NUMBERS.items():
-            for chosen in combinations(logs, count):
-                for signs in product((-1, 1, -2, 2) if count <= 1 else (-1, 1), repeat=count):
-                    total = np.log(value) + sum((k * logs[s] for k, s in zip(signs, chosen, strict=True)), 0.0)
-                    if np.abs(total - target).max() < exact:
-                        return [(count + 1 + bool(number), _written(number, chosen, signs))]
-    return []
+            fits = np.abs(totals + np.log(value) - target).max(axis=1, initial=0) < exact
+            if fits.any():
+                power = powers[int(fits.argmax())]
+                powers_of = {s: int(k) for s, k in zip(logs, power, strict=True) if k}
+                return count + 1 + bool(number), _written(number, powers_of)
+    return None
 
 
-def _written(number: str, symbols: Sequence[str], signs: Sequence[int]) -> str:
+@lru_cache
+def _powers(symbols: int, count: int) -> Array:
+    """Return every choice of powers of so many of the symbols: 1 and −1, and of a single one 2 and −2 as well."""
+    rows = []
+    for chosen in combinations(range(symbols), count):
+        for signs in product((-1, 1, -2, 2) if count <= 1 else (-1, 1), repeat=count):
+            row = np.zeros(symbols)
+            row[list(chosen)] = signs
+            rows.append(row)
+    return np.array(rows).reshape(-1, symbols)
+
+
+def _written(number: str, powers: Mapping[str, int]) -> str:
     above = [number] if number and "/" not in number else []
     below = [number[2:]] if "/" in number else []
-    for symbol, k in zip(symbols, signs, strict=True):
+    for symbol, k in powers.items():
         (above if k > 0 else below).append(
             f"({symbol})²" if abs(k) == 2 and len(symbol) > 1 else symbol + "²" * (abs(k) == 2)
         )

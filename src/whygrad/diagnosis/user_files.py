@@ -42,9 +42,9 @@ def diagnose_file(
 
     The file is executed, with all that it does: files from strangers are to be read first.
 
-    It has a function ``backward`` (and maybe ``forward``) or a layer class, with ``op = "conv2d"`` beside it; or ``loss``
-    and ``gradient`` with ``inputs``, a function that returns (z, target); or ``loss`` and ``gradients`` with ``inputs``
-    that returns (params, x, t).
+    It has a function ``backward`` (and maybe ``forward``) or a layer class, with ``op = "conv2d"`` beside it; or
+    ``loss`` and ``gradient`` with ``inputs``, a function that returns (z, target); or ``loss`` and ``gradients``
+    with ``inputs`` that returns (params, x, t).
 
     Args:
         path: the file.

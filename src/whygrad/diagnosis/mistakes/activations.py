@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Mistake, Subject, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.probes import Probe, spaced
 from whygrad.typing import Array
@@ -21,14 +22,16 @@ def sigma(x: Array) -> Array:
     return 1 / (1 + np.exp(-np.asarray(x)))
 
 
-def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) -> tuple[Mistake, ...]:
+def activation_mistakes(
+    f: Function, slope: Function, *, formulas: bool = True, line: str = RIGHT
+) -> tuple[Mistake, ...]:
     """Return what can go wrong with dx = dy·f′(x) for any f: another tensor, another formula, or none at all."""
 
     def local(g: Callable[[Probe], Array]) -> Callable[[Probe], Array]:
         return lambda p: p.dy * g(p)
 
     def wrong_tensor(g: Callable[[Probe], Array], does: str, *, also: str = "", rank: int = 0) -> Mistake:
-        return mistake("activation_derivative_of_wrong_tensor", "dx", "whole", g, does, RIGHT, also=also, rank=rank)
+        return mistake("activation_derivative_of_wrong_tensor", "dx", "whole", g, does, line, also=also, rank=rank)
 
     def formula(g: Function, does: str, also: str = "", rank: int = 1) -> Mistake:
         return mistake(
@@ -37,37 +40,56 @@ def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) 
             "whole",
             local(lambda p: g(p["x"])),
             does,
-            RIGHT,
+            line,
             also=also,
             rank=rank,
         )
 
     tensors = (
-        mistake("missing_activation_derivative", "dx", "whole", lambda p: p.dy, "is dy as it came: f′ is left out", RIGHT,
+        mistake("missing_activation_derivative", "dx", "whole", lambda p: p.dy, "is dy as it came: f′ is left out",
+                line,
                 also="dx_not_propagated"),
         wrong_tensor(local(lambda p: slope(f(p["x"]))), "takes f′ at the output f(x), not at the input x"),
         wrong_tensor(local(lambda p: slope(p.dy)), "takes f′ at dy, not at x", also="relu_mask_wrong_tensor"),
         wrong_tensor(local(lambda p: f(p["x"])), "multiplies by f(x) itself in place of f′(x)",
                      also="missing_activation_derivative activation_derivative_formula_wrong"),
-        wrong_tensor(local(lambda p: p["x"]), "multiplies by x in place of f′(x)", also="missing_activation_derivative", rank=1),
-        wrong_tensor(lambda p: slope(p.dy), "is f′(dy): neither x nor the product with dy is there", also="upstream_gradient_not_multiplied"),
-        wrong_tensor(lambda p: f(p.dy), "is f applied to dy", also="missing_activation_derivative relu_mask_wrong_tensor"),
-        wrong_tensor(lambda p: slope(p["x"] * p.dy), "is f′ of the product x·dy", also="upstream_gradient_not_multiplied", rank=1),
-        wrong_tensor(lambda p: slope(f(p["x"])), "is f′(f(x)), without dy", also="upstream_gradient_not_multiplied"),
-        wrong_tensor(lambda p: slope(p["x"] + p.dy), "is f′ of the sum x + dy", also="upstream_gradient_not_multiplied", rank=1),
+        wrong_tensor(local(lambda p: p["x"]), "multiplies by x in place of f′(x)",
+                     also="missing_activation_derivative", rank=1),
+        wrong_tensor(lambda p: slope(p.dy), "is f′(dy): neither x nor the product with dy is there",
+                     also="upstream_gradient_not_multiplied"),
+        wrong_tensor(lambda p: f(p.dy), "is f applied to dy",
+                     also="missing_activation_derivative relu_mask_wrong_tensor"),
+        wrong_tensor(lambda p: slope(p["x"] * p.dy), "is f′ of the product x·dy",
+                     also="upstream_gradient_not_multiplied", rank=1),
+        wrong_tensor(lambda p: slope(f(p["x"])), "is f′(f(x)), without dy",
+                     also="upstream_gradient_not_multiplied", rank=2),
+        wrong_tensor(lambda p: slope(p["x"] + p.dy), "is f′ of the sum x + dy",
+                     also="upstream_gradient_not_multiplied", rank=1),
         wrong_tensor(local(lambda p: slope(-p["x"])), "takes f′ at −x", also="relu_mask_wrong_tensor", rank=3),
-        mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) ** 2, "contains f′ twice", RIGHT,
+        wrong_tensor(local(lambda p: p["x"] * (1 - p["x"])),
+                     "has x(1 − x): written with the output, not with the input, it is a sigmoid's derivative",
+                     also="activation_derivative_formula_wrong", rank=1),
+        wrong_tensor(local(lambda p: 1 - p["x"] ** 2),
+                     "has 1 − x²: written with the output, not with the input, it is tanh's derivative",
+                     also="activation_derivative_formula_wrong", rank=1),
+        mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) ** 2, "contains f′ twice",
+                line,
                 also="activation_derivative_formula_wrong", rank=1),
-        mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) * p["x"], "contains x besides", RIGHT, rank=1),
-        mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) * f(p["x"]), "contains f(x) besides", RIGHT, rank=1),
-        mistake("upstream_gradient_not_multiplied", "dx", "whole", lambda p: p.dy + slope(p["x"]), "adds dy where it has to multiply by it",
-                RIGHT, rank=1),
-        mistake("activation_derivative_formula_wrong", "dx", "whole", lambda p: p.dy / slope(p["x"]), "divides by f′ where it has to multiply",
-                RIGHT, rank=1),
-        mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", RIGHT),
-        mistake("returns_wrong_variable", "dx", "whole", lambda p: f(p["x"]), "is f(x), the forward's value", RIGHT,
+        mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) * p["x"],
+                "contains x besides", line, rank=1),
+        mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) * f(p["x"]),
+                "contains f(x) besides", line, rank=1),
+        mistake("upstream_gradient_not_multiplied", "dx", "whole", lambda p: p.dy + slope(p["x"]),
+                "adds dy where it has to multiply by it",
+                line, rank=1),
+        mistake("activation_derivative_formula_wrong", "dx", "whole", lambda p: p.dy / slope(p["x"]),
+                "divides by f′ where it has to multiply",
+                line, rank=1),
+        mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", line),
+        mistake("returns_wrong_variable", "dx", "whole", lambda p: f(p["x"]), "is f(x), the forward's value", line,
                 also="activation_derivative_of_wrong_tensor"),
-        mistake("stale_cache", "dx", "x", c.rolled(0, 1), "reads another sample's x", RIGHT, also="wrong_loop_variable_as_index"),
+        mistake("stale_cache", "dx", "x", c.rolled(0, 1), "reads another sample's x", line,
+                also="wrong_loop_variable_as_index"),
     )  # fmt: skip
     if not formulas:
         return tensors
@@ -75,8 +97,6 @@ def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) 
         ("is the sigmoid's derivative σ(1 − σ)", lambda x: sigma(x) * (1 - sigma(x))),
         ("is tanh's derivative 1 − tanh²", lambda x: 1 - np.tanh(x) ** 2),
         ("is relu's derivative [x > 0]", lambda x: (x > 0) * 1.0),
-        ("is x(1 − x): a sigmoid's derivative is written with the output", lambda x: x * (1 - x)),
-        ("is 1 − x²: tanh's derivative is written with the output", lambda x: 1 - x * x),
         ("is f (1 − f), as for a sigmoid", lambda x: f(x) * (1 - f(x))),
         ("is 1 − f²: as for tanh", lambda x: 1 - f(x) ** 2),
         ("is 1 − f, a factor is missing", lambda x: 1 - f(x)),
@@ -84,6 +104,7 @@ def activation_mistakes(f: Function, slope: Function, *, formulas: bool = True) 
         ("is f(1 + f): the sign is wrong", lambda x: f(x) * (1 + f(x))),
         ("is (1 − f)²: the square is in the wrong place", lambda x: (1 - f(x)) ** 2),
         ("is f²", lambda x: f(x) ** 2),
+        ("is 1 − f(x²): the square is in the wrong place", lambda x: 1 - f(x * x)),
         ("is 1 − x", lambda x: 1 - x),
         ("is f(1 − x): output and input are mixed", lambda x: f(x) * (1 - x)),
         ("is x(1 − f): output and input are mixed", lambda x: x * (1 - f(x))),
@@ -117,6 +138,7 @@ def activation(
     more: Callable[[Callable[[Probe], Mapping[str, Any]]], tuple[Mistake, ...]] | None = None,
     lines: str = RIGHT,
     mask: bool = False,
+    halves: Mapping[str, Function] | None = None,
 ) -> Subject:
     """Return the subject of an activation from its value and its derivative.
 
@@ -128,6 +150,7 @@ def activation(
         more: its own mistakes.
         lines: the right line.
         mask: whether f′ is 0 or 1, so that a wrong tensor is a wrong mask.
+        halves: what f′ is the sum of, by name.
     """
     usual = dict(options or {})
 
@@ -149,12 +172,18 @@ def activation(
             )
         return made
 
-    generic = activation_mistakes(lambda x: f(x, usual), lambda x: slope(x, usual))
+    generic = activation_mistakes(lambda x: f(x, usual), lambda x: slope(x, usual), line=lines)
     if mask:
         generic = tuple(_as_mask(m) for m in generic)
     mistakes = (*(more(used) if more else ()), *generic, *c.common("dx"))
+    wrong = "activation_derivative_formula_wrong"
+
+    def terms(p: Probe) -> list[Term]:
+        return [Term(does, p.dy * half(p["x"]), wrong, wrong) for does, half in (halves or {}).items()]
+
     return Subject(name, ("x",), {"dx": dx}, value, probes, mistakes,
-                   lambda p: {"N": p["x"].shape[0], "size": p["x"].size}, usual, lines={"dx": lines})  # fmt: skip
+                   lambda p: {"N": p["x"].shape[0], "size": p["x"].size}, usual, lines={"dx": lines},
+                   terms={"dx": terms} if halves else {})  # fmt: skip
 
 
 def _as_mask(m: Mistake) -> Mistake:

@@ -16,22 +16,25 @@ LINE = "da, db = dy, dy"
 
 
 def value(p: Probe, joints: Joints) -> Array:
-    """a + b."""
+    """The sum, a + b."""
     return p["a"] + p["b"]
 
 
 def gradient(p: Probe, joints: Joints) -> Array:
-    """dy."""
+    """The gradient dy as it comes: each summand has the slope 1."""
     return p.dy
 
 
 MISTAKES = (
-    mistake("extra_factor_in_delta", "da", "whole", lambda p: p.dy * p["b"], "is multiplied by b, as in a product", LINE),
-    mistake("extra_factor_in_delta", "db", "whole", lambda p: p.dy * p["a"], "is multiplied by a, as in a product", LINE),
+    mistake("extra_factor_in_delta", "da", "whole", lambda p: p.dy * p["b"], "is multiplied by b, as in a product",
+            LINE),
+    mistake("extra_factor_in_delta", "db", "whole", lambda p: p.dy * p["a"], "is multiplied by a, as in a product",
+            LINE),
     mistake("extra_factor_in_delta", "da", "whole", lambda p: p.dy * p["a"], "is multiplied by a", LINE),
     mistake("extra_factor_in_delta", "db", "whole", lambda p: p.dy * p["b"], "is multiplied by b", LINE),
     mistake("extra_factor_in_delta", "da db", "whole", lambda p: p.dy * p.y, "is multiplied by the sum", LINE),
-    mistake("relu_mask_wrong_tensor", "da db", "whole", lambda p: p.dy * (p.y > 0), "is masked by [a + b > 0]: no relu is here", LINE, also="extra_factor_in_delta"),
+    mistake("relu_mask_wrong_tensor", "da db", "whole", lambda p: p.dy * (p.y > 0),
+            "is masked by [a + b > 0]: no relu is here", LINE, also="extra_factor_in_delta"),
     mistake("returns_wrong_variable", "da", "whole", lambda p: p["a"], "is a itself", LINE),
     mistake("returns_wrong_variable", "db", "whole", lambda p: p["b"], "is b itself", LINE),
     mistake("returns_wrong_variable", "da db", "whole", lambda p: p.y, "is the sum itself", LINE),

@@ -51,36 +51,68 @@ def _to_maximum(p: Probe) -> Array:
 
 
 MISTAKES = (
-    mistake("overlap_overwritten", "dx", "overlap", "last window", "keeps only the last window's share where windows overlap", LINE),
-    mistake("avgpool_share_wrong", "dx", "part", "first", "gives all of dy to the window's first entry", LINE, also="pool_window_offset_missing"),
+    mistake("overlap_overwritten", "dx", "overlap", "last window",
+            "keeps only the last window's share where windows overlap", LINE),
+    mistake("avgpool_share_wrong", "dx", "part", "first", "gives all of dy to the window's first entry", LINE,
+            also="pool_window_offset_missing"),
     mistake("avgpool_share_wrong", "dx", "part", "last", "gives all of dy to the window's last entry", LINE),
-    mistake("avgpool_share_wrong", "dx", "whole", _to_maximum, "goes to the maximum, as in max-pooling", LINE, also="max_pooling_treated_as_average"),
-    mistake("extra_factor_in_delta", "dx", "whole", partial(_times_x, divided=True), "is multiplied by x besides", LINE),
-    mistake("stride_ignored_in_backward", "dx", "place", "stride ignored", "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
-    mistake("stride_ignored_in_backward", "dx", "place", "window size for stride", "steps by the window's size where the stride is meant", LINE),
-    mistake("height_width_mixed_up", "dx", "place", "rows for columns", "uses the window at (j, i) for dy[i, j]", LINE, also="wrong_loop_variable_as_index"),
-    mistake("stride_remainder_dropped", "dx", "grid", "remainder dropped", "ends with the last window: rows that no window sees are missing", "dx = np.zeros_like(x)"),
-    mistake("padding_not_cropped", "dx", "grid", "uncropped", "has the size of the padded image", "return dxp[:, :, p:p + H, p:p + W]"),
-    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2, 3), "leaves out the last row and column of dy", LINE, also="loop_over_input_size"),
-    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2), "leaves out the last row of dy", LINE, also="loop_over_input_size"),
-    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(3), "leaves out the last column of dy", LINE, also="loop_over_input_size"),
-    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1), "takes the dy of channel 0 for every channel", "dy[n, c, i, j]"),
-    mistake("wrong_loop_variable_as_index", "dx", "dy", c.summed(1), "takes the dy of all channels together for each", "dy[n, c, i, j]"),
-    mistake("overwritten_in_batch_loop", "dx", "dy", c.only(1, -1), "comes from the last channel alone", "write to dx[n, c]"),
-    mistake("early_return_in_loop", "dx", "dy", c.only(1, 0), "comes from the first channel alone", "return after the loops"),
-    mistake("early_return_in_loop", "dx", "dy", c.corner(last=False), "comes from the first window alone", "return after the loops"),
+    mistake("avgpool_share_wrong", "dx", "whole", _to_maximum, "goes to the maximum, as in max-pooling", LINE,
+            also="max_pooling_treated_as_average"),
+    mistake("extra_factor_in_delta", "dx", "whole", partial(_times_x, divided=True), "is multiplied by x besides",
+            LINE),
+    mistake("stride_ignored_in_backward", "dx", "place", "stride ignored",
+            "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
+    mistake("stride_ignored_in_backward", "dx", "place", "window size for stride",
+            "steps by the window's size where the stride is meant", LINE),
+    mistake("height_width_mixed_up", "dx", "place", "rows for columns", "uses the window at (j, i) for dy[i, j]",
+            LINE, also="wrong_loop_variable_as_index"),
+    mistake("stride_remainder_dropped", "dx", "grid", "remainder dropped",
+            "ends with the last window: rows that no window sees are missing", "dx = np.zeros_like(x)"),
+    mistake("padding_not_cropped", "dx", "grid", "uncropped", "has the size of the padded image",
+            "return dxp[:, :, p:p + H, p:p + W]"),
+    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2, 3), "leaves out the last row and column of dy",
+            LINE, also="loop_over_input_size"),
+    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2), "leaves out the last row of dy", LINE,
+            also="loop_over_input_size"),
+    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(3), "leaves out the last column of dy", LINE,
+            also="loop_over_input_size"),
+    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1),
+            "takes the dy of channel 0 for every channel", "dy[n, c, i, j]"),
+    mistake("wrong_loop_variable_as_index", "dx", "dy", c.summed(1),
+            "takes the dy of all channels together for each", "dy[n, c, i, j]"),
+    mistake("overwritten_in_batch_loop", "dx", "dy", c.only(1, -1), "comes from the last channel alone",
+            "write to dx[n, c]"),
+    mistake("early_return_in_loop", "dx", "dy", c.only(1, 0), "comes from the first channel alone",
+            "return after the loops"),
+    mistake("early_return_in_loop", "dx", "dy", c.corner(last=False), "comes from the first window alone",
+            "return after the loops"),
     mistake("overwritten_in_batch_loop", "dx", "dy", c.corner(last=True), "comes from the last window alone", LINE),
     mistake("returns_wrong_variable", "dx", "dy", lambda a, p: p.y, "holds the means in place of dy", LINE),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", "return dx"),
-    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output", LINE, also="dx_not_propagated"),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: seen(p, {}).sum(-1), "is the sum of each window", "window.mean()", also="avgpool_share_wrong"),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: seen(p, {}).max(-1), "is the maximum of each window", "window.mean()"),
-    mistake("forward_stride_index_wrong", "y", "place", "stride ignored", "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
+    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output",
+            LINE, also="dx_not_propagated"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: seen(p, {}).sum(-1), "is the sum of each window",
+            "window.mean()", also="avgpool_share_wrong"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: seen(p, {}).max(-1), "is the maximum of each window",
+            "window.mean()"),
+    mistake("forward_stride_index_wrong", "y", "place", "stride ignored",
+            "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
     *c.common("dx"),
 )  # fmt: skip
 
+#: Factors that are another share of dy than 1/k².
+_SHARES = ("k²", "1/k²", "k", "1/k", "k/2", "2/k", "k/4", "4/k", "k²/2", "2/k²", "k²/4", "4/k²", "stride²",
+           "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²", "k²/stride", "stride/k²")  # fmt: skip
+
+
+def contributions(p: Probe) -> list[Array]:
+    """Return the shares that each entry of dx is the sum of."""
+    taps = int(np.prod(where_of(p).kernel))
+    return pooling.contributions(np.repeat(p.dy[..., None], taps, -1) / taps, p)
+
+
 SUBJECT = Subject(
     "avg_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=False), MISTAKES, pooling.sizes,
-    {"kernel_size": 2, "stride": None}, lines={"dx": LINE},
-    factor_labels={name: "avgpool_share_wrong" for name in ("k²", "1/k²", "k", "1/k", "k²/2", "stride²", "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²", "k²/stride", "stride/k²")},
+    {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, contributions={"dx": contributions},
+    factor_labels=dict.fromkeys(_SHARES, "avgpool_share_wrong"),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, mistake
+from whygrad.diagnosis.composition import Term
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
@@ -63,14 +64,32 @@ def dx(p: Probe, joints: Joints) -> Array:
     second = normal * (dy * normal).sum(axes, keepdims=True) / divide
     mean_term, variance_term = joints.get("mean term"), joints.get("variance term")
     first = {"left out": 0 * first, "added": -first, "twice": 2 * first, "sum": first * divide}.get(
-        mean_term, first
+        str(mean_term), first
     )
-    second = {"left out": 0 * second, "added": -second, "twice": 2 * second, "half": second / 2, "without x̂": second / normal,
-              "x": second / normal * x, "sum": second * divide}.get(variance_term, second)  # fmt: skip
+    second = {"left out": 0 * second, "added": -second, "twice": 2 * second, "half": second / 2,
+              "without x̂": second / normal, "x": second / normal * x,
+              "sum": second * divide}.get(str(variance_term), second)  # fmt: skip
     scale = {"variance": gamma / spread**2, "left out": gamma + 0 * spread, "multiplied": gamma * spread}.get(
-        joints.get("scale"), scale
+        str(joints.get("scale")), scale
     )
     return scale * (dy - first - second)
+
+
+def terms(p: Probe) -> list[Term]:
+    """Return the three terms of dx."""
+    normal, spread, _ = parts(p, {})
+    axes, scale = axes_of(p["x"]), per_channel(p["gamma"], p["x"]) / spread
+    mean, along = p.dy.mean(axes, keepdims=True), (p.dy * normal).mean(axes, keepdims=True)
+    return [
+        Term("the term of dy itself", scale * p.dy, "bn_scale_wrong", "bn_scale_wrong"),
+        Term("the term through the mean", -scale * mean, "bn_mean_term_missing", "bn_count_wrong"),
+        Term(
+            "the term through the variance",
+            -scale * normal * along,
+            "bn_variance_term_missing",
+            "bn_variance_term_wrong",
+        ),
+    ]
 
 
 def dgamma(p: Probe, joints: Joints) -> Array:
@@ -92,7 +111,8 @@ def _wrong_axes(name: str) -> tuple[Any, ...]:
         return p.dy * parts(p, {})[0] if name == "dgamma" else p.dy
 
     return tuple(
-        mistake("bn_sum_axes_wrong", name, "whole", lambda p, axes=axes: _sum_axes(p, what(p), axes), f"is summed over axes {axes}",
+        mistake("bn_sum_axes_wrong", name, "whole", lambda p, axes=axes: _sum_axes(p, what(p), axes),
+                f"is summed over axes {axes}",
                 DG if name == "dgamma" else DB, also="bias_gradient_wrong_axes axis_wrong")
         for axes in ((0,), (1,), (2, 3), (1, 2, 3), (0, 1, 2, 3))
     )  # fmt: skip
@@ -117,53 +137,80 @@ def _per_position(p: Probe) -> Array:
 
 MISTAKES = (
     mistake("bn_gamma_missing", "dx", "gamma factor", "left out", "lacks the factor γ", DX),
-    mistake("bn_count_wrong", "dx", "count", "N", "divides its means by N in place of N·H·W", DX, also="batch_scale_wrong"),
-    mistake("bn_mean_term_missing", "dx", "mean term", "left out", "lacks the term through the mean", DX, also="bn_statistics_constant"),
-    mistake("bn_variance_term_missing", "dx", "variance term", "left out", "lacks the term through the variance", DX, also="bn_statistics_constant"),
-    mistake("bn_statistics_constant", "dx", "whole", lambda p: p.dy * per_channel(p["gamma"], p["x"]) / parts(p, {})[1],
+    mistake("bn_count_wrong", "dx", "count", "N", "divides its means by N in place of N·H·W", DX,
+            also="batch_scale_wrong"),
+    mistake("bn_mean_term_missing", "dx", "mean term", "left out", "lacks the term through the mean", DX,
+            also="bn_statistics_constant"),
+    mistake("bn_variance_term_missing", "dx", "variance term", "left out", "lacks the term through the variance",
+            DX, also="bn_statistics_constant"),
+    mistake("bn_statistics_constant", "dx", "whole",
+            lambda p: p.dy * per_channel(p["gamma"], p["x"]) / parts(p, {})[1],
             "treats mean and variance as constants", DX, also="bn_mean_term_missing bn_variance_term_missing"),
-    mistake("bn_statistics_constant", "dx", "whole", lambda p: p.dy * per_channel(p["gamma"], p["x"]), "is γ·dy: the normalisation is left out", DX,
+    mistake("bn_statistics_constant", "dx", "whole", lambda p: p.dy * per_channel(p["gamma"], p["x"]),
+            "is γ·dy: the normalisation is left out", DX,
             also="missing_activation_derivative"),
     mistake("sign_error", "dx", "mean term", "added", "adds the term through the mean", DX),
     mistake("sign_error", "dx", "variance term", "added", "adds the term through the variance", DX),
     mistake("gradient_counted_twice", "dx", "mean term", "twice", "has the term through the mean twice", DX),
-    mistake("gradient_counted_twice", "dx", "variance term", "twice", "has the term through the variance twice", DX, also="batch_scale_wrong"),
-    mistake("bn_variance_term_wrong", "dx", "variance term", "half", "has half the term through the variance: d(x²) = 2x dx", DX, also="batch_scale_wrong"),
-    mistake("bn_variance_term_wrong", "dx", "variance term", "without x̂", "lacks the factor x̂ in the term through the variance", DX),
-    mistake("bn_variance_term_wrong", "dx", "variance term", "x", "has x for x̂ in the term through the variance", DX, also="activation_derivative_of_wrong_tensor"),
-    mistake("bn_count_wrong", "dx", "mean term", "sum", "takes the sum of dy where its mean is meant", DX, also="batch_scale_wrong"),
-    mistake("bn_count_wrong", "dx", "variance term", "sum", "takes the sum of dy·x̂ where its mean is meant", DX, also="batch_scale_wrong"),
+    mistake("gradient_counted_twice", "dx", "variance term", "twice", "has the term through the variance twice", DX,
+            also="batch_scale_wrong"),
+    mistake("bn_variance_term_wrong", "dx", "variance term", "half",
+            "has half the term through the variance: d(x²) = 2x dx", DX, also="batch_scale_wrong"),
+    mistake("bn_variance_term_wrong", "dx", "variance term", "without x̂",
+            "lacks the factor x̂ in the term through the variance", DX),
+    mistake("bn_variance_term_wrong", "dx", "variance term", "x", "has x for x̂ in the term through the variance",
+            DX, also="activation_derivative_of_wrong_tensor"),
+    mistake("bn_count_wrong", "dx", "mean term", "sum", "takes the sum of dy where its mean is meant", DX,
+            also="batch_scale_wrong"),
+    mistake("bn_count_wrong", "dx", "variance term", "sum", "takes the sum of dy·x̂ where its mean is meant", DX,
+            also="batch_scale_wrong"),
     mistake("bn_scale_wrong", "dx", "scale", "variance", "divides by the variance, not by its root", DX),
     mistake("bn_scale_wrong", "dx", "scale", "left out", "does not divide by the standard deviation", DX),
     mistake("bn_scale_wrong", "dx", "scale", "multiplied", "multiplies by the standard deviation", DX),
-    mistake("bn_scale_wrong", "dx dgamma y", "sigma", "eps outside", "adds ε outside the root", "np.sqrt(var + eps)", rank=1),
+    mistake("bn_scale_wrong", "dx dgamma y", "sigma", "eps outside", "adds ε outside the root",
+            "np.sqrt(var + eps)", rank=1),
     mistake("bn_scale_wrong", "dx dgamma y", "sigma", "no eps", "leaves ε out", "np.sqrt(var + eps)", rank=1),
-    mistake("bn_count_wrong", "dx dgamma y", "sigma", "sample variance", "uses the variance with M − 1", "x.var(axes)"),
-    mistake("axis_wrong", "dx", "whole", _axis_one, "normalises over the features of a sample, not over the batch", DX),
-    mistake("bn_count_wrong", "dx", "whole", _per_position, "takes means over the batch alone, for each position", DX, also="axis_wrong"),
-    mistake("bn_gamma_missing", "dx", "out", lambda a, p: a * per_channel(p["gamma"], p["x"]), "has the factor γ twice", DX, also="extra_factor_in_delta", rank=1),
+    mistake("bn_count_wrong", "dx dgamma y", "sigma", "sample variance", "uses the variance with M − 1",
+            "x.var(axes)"),
+    mistake("axis_wrong", "dx", "whole", _axis_one, "normalises over the features of a sample, not over the batch",
+            DX),
+    mistake("bn_count_wrong", "dx", "whole", _per_position, "takes means over the batch alone, for each position",
+            DX, also="axis_wrong"),
+    mistake("bn_gamma_missing", "dx", "out", lambda a, p: a * per_channel(p["gamma"], p["x"]),
+            "has the factor γ twice", DX, also="extra_factor_in_delta", rank=1),
     mistake("bn_gamma_missing", "dx", "gamma factor", "left out", "lacks the factor γ", DX),
-    mistake("bn_xhat_missing", "dgamma", "whole", lambda p: p.dy.sum(axes_of(p["x"])), "is Σ dy: the factor x̂ is left out", DG, also="returns_wrong_variable"),
-    mistake("bn_xhat_missing", "dgamma", "whole", lambda p: (p.dy * p["x"]).sum(axes_of(p["x"])), "has x in place of x̂", DG, also="activation_derivative_of_wrong_tensor"),
-    mistake("bn_xhat_missing", "dgamma", "whole", lambda p: (p.dy * (p["x"] - p["x"].mean(axes_of(p["x"]), keepdims=True))).sum(axes_of(p["x"])),
+    mistake("bn_xhat_missing", "dgamma", "whole", lambda p: p.dy.sum(axes_of(p["x"])),
+            "is Σ dy: the factor x̂ is left out", DG, also="returns_wrong_variable"),
+    mistake("bn_xhat_missing", "dgamma", "whole", lambda p: (p.dy * p["x"]).sum(axes_of(p["x"])),
+            "has x in place of x̂", DG, also="activation_derivative_of_wrong_tensor"),
+    mistake("bn_xhat_missing", "dgamma", "whole",
+            lambda p: (p.dy * (p["x"] - p["x"].mean(axes_of(p["x"]), keepdims=True))).sum(axes_of(p["x"])),
             "has x − μ in place of x̂", DG),
-    mistake("output_used_instead_of_input", "dgamma", "whole", lambda p: (p.dy * p.y).sum(axes_of(p["x"])), "has y in place of x̂", DG, also="bn_xhat_missing"),
-    mistake("bn_gamma_missing", "dgamma", "out", c.times("gamma"), "is multiplied by γ besides", DG, also="extra_factor_in_delta"),
-    mistake("bias_gradient_wrong_tensor", "dbeta", "whole", lambda p: dgamma(p, {}), "is dγ", DB, also="returns_wrong_variable"),
-    mistake("bias_gradient_wrong_tensor", "dbeta", "out", c.times("gamma"), "is multiplied by γ", DB, also="extra_factor_in_delta"),
-    mistake("bias_gradient_wrong_tensor", "dbeta", "out", c.times("beta"), "is multiplied by β", DB, also="extra_factor_in_delta"),
-    mistake("batch_sum_missing", "dbeta", "whole", lambda p: p.dy, "is dy, not summed", DB, also="bias_gradient_wrong_axes"),
+    mistake("output_used_instead_of_input", "dgamma", "whole", lambda p: (p.dy * p.y).sum(axes_of(p["x"])),
+            "has y in place of x̂", DG, also="bn_xhat_missing"),
+    mistake("bn_gamma_missing", "dgamma", "out", c.times("gamma"), "is multiplied by γ besides", DG,
+            also="extra_factor_in_delta"),
+    mistake("bias_gradient_wrong_tensor", "dbeta", "whole", lambda p: dgamma(p, {}), "is dγ", DB,
+            also="returns_wrong_variable"),
+    mistake("bias_gradient_wrong_tensor", "dbeta", "out", c.times("gamma"), "is multiplied by γ", DB,
+            also="extra_factor_in_delta"),
+    mistake("bias_gradient_wrong_tensor", "dbeta", "out", c.times("beta"), "is multiplied by β", DB,
+            also="extra_factor_in_delta"),
+    mistake("batch_sum_missing", "dbeta", "whole", lambda p: p.dy, "is dy, not summed", DB,
+            also="bias_gradient_wrong_axes"),
     mistake("batch_sum_missing", "dgamma", "whole", lambda p: p.dy * parts(p, {})[0], "is dy·x̂, not summed", DG),
     *_wrong_axes("dgamma"), *_wrong_axes("dbeta"),
-    mistake("dx_not_propagated", "dx", "whole", lambda p: p.dy, "is dy as it came", DX, also="returns_wrong_variable"),
+    mistake("dx_not_propagated", "dx", "whole", lambda p: p.dy, "is dy as it came", DX,
+            also="returns_wrong_variable"),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", DX),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: parts(p, {})[0] + 0 * p["x"], "leaves γ and β out", "gamma * xhat + beta"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: parts(p, {})[0] + 0 * p["x"], "leaves γ and β out",
+            "gamma * xhat + beta"),
     *c.common("dx dgamma dbeta", zero={"dbeta": "missing_bias_gradient"}),
 )  # fmt: skip
 
 
 def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any]) -> list[Probe]:
-    """Return images and rows, γ ≠ 1, and dy that does not add up to 0; ε as it is most often, and one that is seen."""
+    """Return images and rows, γ ≠ 1, and dy that does not add up to 0; ε as usual, and large enough to be seen."""
     made = []
     eps = options.get("eps")
     for shape, small in (
@@ -180,7 +227,8 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
         }
         inputs["x"] = inputs["x"] * (0.3 if small == 1e-2 else 1.0)
         tags = frozenset({"images"} if len(shape) == 4 else {"rows"})
-        made.append(Probe(f"{'images' if len(shape) == 4 else 'rows'} {shape}", inputs, rng.normal(size=shape) + 0.4, subject,
+        made.append(Probe(f"{'images' if len(shape) == 4 else 'rows'} {shape}", inputs,
+                          rng.normal(size=shape) + 0.4, subject,
                           {"eps": eps if eps is not None else small}, tags))  # fmt: skip
     return made
 
@@ -193,7 +241,8 @@ def sizes(p: Probe) -> dict[str, float]:
 
 
 SUBJECT = Subject(
-    "batch_norm2d", ("x", "gamma", "beta"), {"dx": dx, "dgamma": dgamma, "dbeta": dbeta}, value, probes, MISTAKES, sizes,
-    {"eps": 1e-5}, lines={"dx": DX, "dgamma": DG, "dbeta": DB},
-    factor_labels={name: "bn_count_wrong" for name in ("H·W", "1/H·W")},
+    "batch_norm2d", ("x", "gamma", "beta"), {"dx": dx, "dgamma": dgamma, "dbeta": dbeta}, value, probes, MISTAKES,
+    sizes,
+    {"eps": 1e-5}, lines={"dx": DX, "dgamma": DG, "dbeta": DB}, terms={"dx": terms},
+    factor_labels=dict.fromkeys(("H·W", "1/H·W"), "bn_count_wrong"),
 )  # fmt: skip

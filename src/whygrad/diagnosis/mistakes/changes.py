@@ -160,6 +160,11 @@ def clipped(a: Array, _: Probe) -> Array:
     return np.clip(a, -1, 1)
 
 
+def truncated(a: Array, _: Probe) -> Array:
+    """Cut off to whole numbers, as writing to an array of integers does."""
+    return np.trunc(a)
+
+
 def sign(a: Array, _: Probe) -> Array:
     """Signs alone."""
     return np.sign(a)
@@ -183,24 +188,34 @@ def common(outputs: str, *, zero: dict[str, str] | None = None) -> tuple[Mistake
         label = zero.get(name, "dx_not_propagated" if name == "dx" else "weight_gradient_zero")
         also = "dx_all_zero_write_to_copy layer_not_trained weight_gradient_zero"
         also = " ".join(a for a in also.split() if a != label)
-        found.append(mistake(label, name, "out", zeros, "is 0 everywhere: it was never computed or never written to",
+        found.append(mistake(label, name, "out", zeros, "is 0 everywhere: it was never computed or never written "
+                             "to",
                              "compute it and return it", also=also))  # fmt: skip
     every = (
-        mistake("upstream_gradient_not_multiplied", outputs, "dy", ones, "is the local derivative alone: dy is left out",
+        mistake("upstream_gradient_not_multiplied", outputs, "dy", ones,
+                "is the local derivative alone: dy is left out",
                 "multiply by dy", rank=1),
         mistake("overwritten_in_batch_loop", outputs, "dy", only(0, -1), "comes from the last sample alone",
                 "add up over the batch: += in the loop over the samples", rank=1),
         mistake("early_return_in_loop", outputs, "dy", only(0, 0), "comes from the first sample alone",
-                "return after the loop, not in it", also="overwritten_in_batch_loop wrong_loop_variable_as_index", rank=1),
-        mistake("wrong_loop_variable_as_index", outputs, "dy", repeated(0), "takes the dy of the first sample for every sample",
+                "return after the loop, not in it", also="overwritten_in_batch_loop wrong_loop_variable_as_index",
+                rank=1),
+        mistake("wrong_loop_variable_as_index", outputs, "dy", repeated(0),
+                "takes the dy of the first sample for every sample",
                 "index dy by the loop's own variable: dy[n]", rank=2),
-        mistake("wrong_loop_variable_as_index", outputs, "dy", repeated(0, -1), "takes the dy of the last sample for every sample",
+        mistake("wrong_loop_variable_as_index", outputs, "dy", repeated(0, -1),
+                "takes the dy of the last sample for every sample",
                 "index dy by the loop's own variable: dy[n]", rank=2),
-        mistake("clipping_in_gradient", outputs, "out", clipped, "is clipped to −1 ... 1", "leave clipping to the update", rank=3),
+        mistake("clipping_in_gradient", outputs, "out", clipped, "is clipped to −1 ... 1",
+                "leave clipping to the update", rank=3),
         mistake("sign_error", outputs, "out", absolute, "has lost its signs", "leave out np.abs", rank=3),
-        mistake("extra_factor_in_delta", outputs, "dy", lambda a, _: a * a, "contains dy twice", "multiply by dy once", rank=2),
+        mistake("integer_truncation", outputs, "out", truncated, "is cut off to whole numbers",
+                "np.zeros(shape), without an integer dtype", rank=1),
+        mistake("extra_factor_in_delta", outputs, "dy", lambda a, _: a * a, "contains dy twice",
+                "multiply by dy once", rank=2),
         mistake("relu_mask_wrong_tensor", outputs, "dy", positive, "drops every negative dy",
                 "let dy through as it is: its sign has no say", rank=2),
-        mistake("clipping_in_gradient", outputs, "dy", sign, "uses the signs of dy alone", "multiply by dy itself", rank=3),
+        mistake("clipping_in_gradient", outputs, "dy", sign, "uses the signs of dy alone", "multiply by dy itself",
+                rank=3),
     )  # fmt: skip
     return (*found, *every)

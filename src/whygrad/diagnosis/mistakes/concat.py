@@ -36,20 +36,24 @@ def part(p: Probe, joints: Joints, name: str) -> Array:
     elif how == "halves":
         half = p.dy.shape[1] // 2
         return p.dy[:, :half] if name == "a" else p.dy[:, half:]
-    fitting(0 <= at and at + width <= p.dy.shape[1])
+    fitting(at >= 0 and at + width <= p.dy.shape[1])
     return p.dy[:, at : at + width]
 
 
 MISTAKES = (
-    mistake("sign_or_order_wrong", "da db", "part", "other order", "is the other input's part: the order is exchanged", LINE),
-    mistake("sign_or_order_wrong", "db", "part", "start", "starts at 0, where a's part starts", LINE, also="wrong_loop_variable_as_index", rank=1),
-    mistake("sign_or_order_wrong", "da", "part", "end", "ends where b's part ends", LINE, also="wrong_loop_variable_as_index", rank=1),
+    mistake("sign_or_order_wrong", "da db", "part", "other order",
+            "is the other input's part: the order is exchanged", LINE),
+    mistake("sign_or_order_wrong", "db", "part", "start", "starts at 0, where a's part starts", LINE,
+            also="wrong_loop_variable_as_index", rank=1),
+    mistake("sign_or_order_wrong", "da", "part", "end", "ends where b's part ends", LINE,
+            also="wrong_loop_variable_as_index", rank=1),
     mistake("loop_bounds_off_by_one", "da db", "part", "off by one", "is off by one place", LINE),
     mistake("sign_or_order_wrong", "da db", "part", "halves", "is one half of dy: the widths differ", LINE),
     mistake("returns_wrong_variable", "da db", "whole", lambda p: p.dy, "is all of dy", LINE),
     mistake("returns_wrong_variable", "da", "whole", lambda p: p["a"], "is a itself", LINE),
     mistake("returns_wrong_variable", "db", "whole", lambda p: p["b"], "is b itself", LINE),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: np.concatenate([p["b"], p["a"]], 1), "joins them in the other order", "np.concatenate([a, b], axis=1)"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: np.concatenate([p["b"], p["a"]], 1),
+            "joins them in the other order", "np.concatenate([a, b], axis=1)"),
     *c.common("da db", zero={"da": "dx_not_propagated", "db": "dx_not_propagated"}),
 )  # fmt: skip
 
@@ -70,5 +74,6 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     return made
 
 
-SUBJECT = Subject("concat", ("a", "b"), {"da": partial(part, name="a"), "db": partial(part, name="b")}, value, probes, MISTAKES,
+SUBJECT = Subject("concat", ("a", "b"), {"da": partial(part, name="a"), "db": partial(part, name="b")}, value,
+                  probes, MISTAKES,
                   lambda p: {"N": p["a"].shape[0]}, lines={"da": LINE, "db": LINE})  # fmt: skip

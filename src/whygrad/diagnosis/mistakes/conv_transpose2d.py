@@ -9,7 +9,7 @@ import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
-from whygrad.diagnosis.mistakes.conv2d import places
+from whygrad.diagnosis.mistakes.conv2d.reference import places
 from whygrad.diagnosis.probes import Probe, spaced
 from whygrad.ops.windows import Geometry, fold, geometry, pad
 from whygrad.typing import Array
@@ -23,7 +23,7 @@ def where_of(p: Probe) -> Geometry:
     """Return the windows that lie in y, one for each entry of x."""
     t, padding, (r, s) = p.options["stride"], p.options["padding"], p["w"].shape[2:]
     size = tuple((n - 1) * t + k - 2 * padding for n, k in zip(p["x"].shape[2:], (r, s), strict=True))
-    return geometry("conv_transpose2d", size, (r, s), stride=t, padding=padding)  # type: ignore[arg-type]
+    return geometry("conv_transpose2d", size, (r, s), stride=t, padding=padding)
 
 
 def value(p: Probe, joints: Joints) -> Array:
@@ -61,35 +61,49 @@ def _full(p: Probe) -> Array:
     fitting(t == 1)
     back = np.einsum("nfij,cfrs->ncijrs", p.dy, p["w"], optimize=True)
     size = tuple(n + k - 1 for n, k in zip(p.dy.shape[2:], p["w"].shape[2:], strict=True))
-    return fold(back, geometry("conv", size, p["w"].shape[2:]))  # type: ignore[arg-type]
+    return fold(back, geometry("conv", size, p["w"].shape[2:]))
 
 
 MISTAKES = (
-    mistake("kernel_not_rotated", "dx", "w", c.flipped(2, 3), "has the kernel rotated by 180 degrees, as in a convolution's backward pass", DX,
+    mistake("kernel_not_rotated", "dx", "w", c.flipped(2, 3),
+            "has the kernel rotated by 180 degrees, as in a convolution's backward pass", DX,
             also="kernel_rotated_in_scatter_form kernel_rotated_over_wrong_axes"),
     mistake("kernel_rotated_over_wrong_axes", "dx", "w", c.flipped(2), "has the kernel upside down", DX),
     mistake("kernel_rotated_over_wrong_axes", "dx", "w", c.flipped(3), "has the kernel's columns reversed", DX),
-    mistake("kernel_transposed", "dx", "w", c.transposed(2, 3), "has rows and columns of the kernel exchanged", DX, also="height_width_mixed_up"),
-    mistake("channel_axes_not_swapped", "dx", "w", lambda w, _: np.swapaxes(w.reshape(w.shape[1], w.shape[0], *w.shape[2:]), 0, 1), "has the kernel's channel axes reshaped", DX,
+    mistake("kernel_transposed", "dx", "w", c.transposed(2, 3), "has rows and columns of the kernel exchanged", DX,
+            also="height_width_mixed_up"),
+    mistake("channel_axes_not_swapped", "dx", "w", lambda w,
+            _: np.swapaxes(w.reshape(w.shape[1], w.shape[0], *w.shape[2:]), 0, 1),
+            "has the kernel's channel axes reshaped", DX,
             also="reshape_axes_wrong"),
-    mistake("full_padding_missing", "dx", "whole", _full, "is a full correlation, larger than x", DX, also="dx_shape_wrong_no_convolution"),
-    mistake("stride_ignored_in_backward", "dx dw", "place", "stride ignored", "uses the windows at (i, j), not at (i·stride, j·stride)", DX),
-    mistake("height_width_mixed_up", "dx dw", "place", "rows for columns", "uses the window at (j, i) for x[i, j]", DX),
+    mistake("full_padding_missing", "dx", "whole", _full, "is a full correlation, larger than x", DX,
+            also="dx_shape_wrong_no_convolution"),
+    mistake("stride_ignored_in_backward", "dx dw", "place", "stride ignored",
+            "uses the windows at (i, j), not at (i·stride, j·stride)", DX),
+    mistake("height_width_mixed_up", "dx dw", "place", "rows for columns", "uses the window at (j, i) for x[i, j]",
+            DX),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2, 3), "comes out rotated by 180 degrees", DW),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2), "comes out upside down", DW),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(3), "comes out with its columns reversed", DW),
-    mistake("weight_gradient_transposed", "dw", "out", c.transposed(0, 1), "comes out as (F, C, R, S)", DW, also="channel_axes_not_swapped"),
-    mistake("weight_gradient_transposed", "dw", "out", c.transposed(2, 3), "comes out with rows and columns exchanged", DW, also="height_width_mixed_up"),
-    mistake("channels_mixed_in_weight_gradient", "dw", "x", c.summed(1), "has the sum of x's channels in every channel", DW),
+    mistake("weight_gradient_transposed", "dw", "out", c.transposed(0, 1), "comes out as (F, C, R, S)", DW,
+            also="channel_axes_not_swapped"),
+    mistake("weight_gradient_transposed", "dw", "out", c.transposed(2, 3),
+            "comes out with rows and columns exchanged", DW, also="height_width_mixed_up"),
+    mistake("channels_mixed_in_weight_gradient", "dw", "x", c.summed(1),
+            "has the sum of x's channels in every channel", DW),
     mistake("wrong_loop_variable_as_index", "dw", "x", c.repeated(0), "reads the first image for every sample", DW),
-    mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1), "takes the dy of filter 0 for every filter", DX),
+    mistake("wrong_loop_variable_as_index", "dx dw", "dy", c.repeated(1),
+            "takes the dy of filter 0 for every filter", DX),
     mistake("output_used_instead_of_input", "dw", "x", c.instead("y"), "has y in place of x", DW),
-    mistake("bias_gradient_wrong_axes", "db", "whole", lambda p: p.dy.sum((2, 3)), "is not summed over the batch", DB, also="batch_sum_missing"),
-    mistake("bias_gradient_wrong_axes", "db", "whole", lambda p: p.dy.sum(0), "is not summed over the positions", DB),
+    mistake("bias_gradient_wrong_axes", "db", "whole", lambda p: p.dy.sum((2, 3)), "is not summed over the batch",
+            DB, also="batch_sum_missing"),
+    mistake("bias_gradient_wrong_axes", "db", "whole", lambda p: p.dy.sum(0), "is not summed over the positions",
+            DB),
     mistake("bias_gradient_wrong_tensor", "db", "dy", lambda a, p: p.y, "is the sum of y", DB),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", DX),
     mistake("returns_wrong_variable", "dw", "whole", lambda p: p["w"], "is w itself", DW),
-    mistake("forward_formula_wrong", "y", "w", c.flipped(2, 3), "has the kernel rotated", "y[i*t + r] += w[r] * x[i]", also="kernel_rotated_over_wrong_axes"),
+    mistake("forward_formula_wrong", "y", "w", c.flipped(2, 3), "has the kernel rotated",
+            "y[i*t + r] += w[r] * x[i]", also="kernel_rotated_over_wrong_axes"),
     *c.common("dx dw db", zero={"db": "missing_bias_gradient"}),
 )  # fmt: skip
 
@@ -98,7 +112,8 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     """Return strides 1 to 3 with and without padding."""
     made = []
     for (n, channels, height, width), (f, r, s), stride, padding in (
-        ((2, 3, 4, 3), (4, 3, 2), 1, 0), ((3, 2, 3, 4), (3, 3, 2), 2, 0), ((2, 2, 4, 3), (3, 3, 3), 2, 1), ((2, 3, 3, 3), (3, 3, 3), 1, 1), ((1, 2, 3, 2), (2, 2, 3), 3, 0),
+        ((2, 3, 4, 3), (4, 3, 2), 1, 0), ((3, 2, 3, 4), (3, 3, 2), 2, 0), ((2, 2, 4, 3), (3, 3, 3), 2, 1),
+        ((2, 3, 3, 3), (3, 3, 3), 1, 1), ((1, 2, 3, 2), (2, 2, 3), 3, 0),
     ):  # fmt: skip
         chosen = {"stride": options.get("stride", stride), "padding": options.get("padding", padding)}
         inputs = {
@@ -132,5 +147,6 @@ def sizes(p: Probe) -> dict[str, float]:
     }
 
 
-SUBJECT = Subject("conv_transpose2d", ("x", "w", "b"), {"dx": dx, "dw": dw, "db": db}, value, probes, MISTAKES, sizes,
+SUBJECT = Subject("conv_transpose2d", ("x", "w", "b"), {"dx": dx, "dw": dw, "db": db}, value, probes, MISTAKES,
+                  sizes,
                   {"stride": 1, "padding": 0}, lines={"dx": DX, "dw": DW, "db": DB})  # fmt: skip

@@ -31,11 +31,13 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
         below(lambda x, a: a * np.exp(-x), "has exp(−x) for exp(x)"),
         below(lambda x, a: a * np.exp(x) + a, "adds α to the slope once more"),
         below(lambda x, a: a * x * np.exp(x), "has x·exp(x) for exp(x)"),
-        below(lambda x, a: a * np.exp(a * (np.exp(x) - 1)), "takes exp of the output, not of x", "activation_derivative_of_wrong_tensor"),
+        below(lambda x, a: a * np.exp(a * (np.exp(x) - 1)), "takes exp of the output, not of x",
+              "activation_derivative_of_wrong_tensor"),
     )  # fmt: skip
 
 
 SUBJECT = activation(
     "elu", lambda x, o: np.where(x > 0, x, o["alpha"] * np.expm1(np.minimum(x, 0))),
-    lambda x, o: np.where(x > 0, 1.0, o["alpha"] * np.exp(np.minimum(x, 0))), options={"alpha": 1.0}, more=_more, lines=LINE,
+    lambda x, o: np.where(x > 0, 1.0, o["alpha"] * np.exp(np.minimum(x, 0))), options={"alpha": 1.0}, more=_more,
+    lines=LINE,
 )  # fmt: skip

@@ -21,7 +21,7 @@ def value(p: Probe, joints: Joints) -> Array:
 
 
 def dx(p: Probe, joints: Joints) -> Array:
-    """dy in the shape of x."""
+    """Reshape dy to the shape of x."""
     return p.dy.reshape(p["x"].shape)
 
 
@@ -47,18 +47,26 @@ def _batch_moved(p: Probe) -> Array:
 
 
 MISTAKES = (
-    mistake("reshape_axes_wrong", "dx", "whole", lambda p: p.dy.reshape(p["x"].shape, order="F"), "is reshaped column by column (order F)", LINE),
-    mistake("reshape_axes_wrong", "dx", "whole", lambda p: np.moveaxis(p.dy.reshape(p["x"].shape[0], *p["x"].shape[:0:-1]).T, -1, 0),
+    mistake("reshape_axes_wrong", "dx", "whole", lambda p: p.dy.reshape(p["x"].shape, order="F"),
+            "is reshaped column by column (order F)", LINE),
+    mistake("reshape_axes_wrong", "dx", "whole",
+            lambda p: np.moveaxis(p.dy.reshape(p["x"].shape[0], *p["x"].shape[:0:-1]).T, -1, 0),
             "is reshaped column by column (order F) within each sample", LINE),
-    mistake("reshape_axes_wrong", "dx", "whole", _channels_last, "is read with channels last", LINE, also="channel_axes_not_swapped"),
-    mistake("height_width_mixed_up", "dx", "whole", _swapped, "is read with rows and columns exchanged", LINE, also="reshape_axes_wrong"),
-    mistake("reshape_axes_wrong", "dx", "whole", _batch_last, "is reshaped from the transpose: samples are mixed", LINE),
-    mistake("reshape_axes_wrong", "dx", "whole", _batch_moved, "is reshaped with the batch last: samples are mixed", LINE),
-    mistake("reshape_axes_wrong", "dx", "whole", lambda p: p.dy, "is dy in the flat shape: never reshaped back", LINE, also="dx_not_propagated"),
+    mistake("reshape_axes_wrong", "dx", "whole", _channels_last, "is read with channels last", LINE,
+            also="channel_axes_not_swapped"),
+    mistake("height_width_mixed_up", "dx", "whole", _swapped, "is read with rows and columns exchanged", LINE,
+            also="reshape_axes_wrong"),
+    mistake("reshape_axes_wrong", "dx", "whole", _batch_last, "is reshaped from the transpose: samples are mixed",
+            LINE),
+    mistake("reshape_axes_wrong", "dx", "whole", _batch_moved, "is reshaped with the batch last: samples are mixed",
+            LINE),
+    mistake("reshape_axes_wrong", "dx", "whole", lambda p: p.dy, "is dy in the flat shape: never reshaped back",
+            LINE, also="dx_not_propagated"),
     mistake("reshape_axes_wrong", "dx", "out", c.flipped(-1), "is reversed", LINE),
     mistake("wrong_loop_variable_as_index", "dx", "dy", c.rolled(0), "belongs to another sample", LINE),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", LINE),
-    mistake("reshape_axes_wrong", "y", "whole", lambda p: p["x"].reshape(-1, p["x"].shape[0]).T, "mixes samples", "x.reshape(N, -1)"),
+    mistake("reshape_axes_wrong", "y", "whole", lambda p: p["x"].reshape(-1, p["x"].shape[0]).T, "mixes samples",
+            "x.reshape(N, -1)"),
     *c.common("dx"),
 )  # fmt: skip
 

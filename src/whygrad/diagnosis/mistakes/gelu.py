@@ -51,9 +51,19 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
         formula(lambda x: _cdf(x) + _density(x), "lacks the factor x in the second half of the product rule"),
         formula(lambda x: _cdf(x) - x * _density(x), "subtracts the second half of the product rule"),
         formula(lambda x: 0.5 * (1 + tanh(x)), "is the first half of the product rule of the approximation"),
-        formula(lambda x: 0.5 * (1 + tanh(x)) + 0.5 * x * (1 - tanh(x) ** 2) * _ROOT, "lacks the derivative of the cube within tanh"),
-        formula(lambda x: 0.5 * (1 + tanh(x)) + 0.5 * x * (1 - tanh(x) ** 2), "lacks the inner derivative of tanh's argument"),
+        formula(lambda x: 0.5 * (1 + tanh(x)) + 0.5 * x * (1 - tanh(x) ** 2) * _ROOT,
+                "lacks the derivative of the cube within tanh"),
+        formula(lambda x: 0.5 * (1 + tanh(x)) + 0.5 * x * (1 - tanh(x) ** 2),
+                "lacks the inner derivative of tanh's argument"),
     )  # fmt: skip
 
 
-SUBJECT = activation("gelu", _value, _slope, options={"approximate": "none"}, more=_more, lines=LINE)
+SUBJECT = activation(
+    "gelu",
+    _value,
+    _slope,
+    options={"approximate": "none"},
+    more=_more,
+    lines=LINE,
+    halves={"the half Φ(x)": _cdf, "the half x·φ(x)": lambda x: x * _density(x)},
+)

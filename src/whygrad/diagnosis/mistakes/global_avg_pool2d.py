@@ -38,18 +38,24 @@ def _maximum(p: Probe) -> Array:
 
 MISTAKES = (
     mistake("avgpool_share_wrong", "dx", "whole", _corner, "gives all of dy to the first position", LINE),
-    mistake("avgpool_share_wrong", "dx", "whole", _maximum, "goes to the maximum", LINE, also="max_pooling_treated_as_average"),
+    mistake("avgpool_share_wrong", "dx", "whole", _maximum, "goes to the maximum", LINE,
+            also="max_pooling_treated_as_average"),
     mistake("extra_factor_in_delta", "dx", "out", c.times("x"), "is multiplied by x besides", LINE),
-    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1), "takes the dy of channel 0 for every channel", LINE),
+    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1),
+            "takes the dy of channel 0 for every channel", LINE),
     mistake("wrong_loop_variable_as_index", "dx", "dy", c.summed(1), "takes the dy of all channels together", LINE),
     mistake("early_return_in_loop", "dx", "dy", c.only(1, 0), "comes from the first channel alone", LINE),
     mistake("overwritten_in_batch_loop", "dx", "dy", c.only(1, -1), "comes from the last channel alone", LINE),
     mistake("returns_wrong_variable", "dx", "dy", lambda a, p: p.y, "holds the means in place of dy", LINE),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", LINE),
-    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself", LINE, also="dx_not_propagated"),
-    mistake("axis_wrong", "dx", "whole", lambda p: dx(p.changed(p.dy.sum(0, keepdims=True) + 0 * p.dy), {}), "takes the dy of all samples together", LINE),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: p["x"].sum((2, 3)), "is the sum of each channel", "x.mean(axis=(2, 3))", also="avgpool_share_wrong"),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: p["x"].max((2, 3)), "is the maximum of each channel", "x.mean(axis=(2, 3))"),
+    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself", LINE,
+            also="dx_not_propagated"),
+    mistake("axis_wrong", "dx", "whole", lambda p: dx(p.changed(p.dy.sum(0, keepdims=True) + 0 * p.dy), {}),
+            "takes the dy of all samples together", LINE),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: p["x"].sum((2, 3)), "is the sum of each channel",
+            "x.mean(axis=(2, 3))", also="avgpool_share_wrong"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: p["x"].max((2, 3)), "is the maximum of each channel",
+            "x.mean(axis=(2, 3))"),
     *c.common("dx"),
 )  # fmt: skip
 
@@ -68,5 +74,5 @@ def sizes(p: Probe) -> dict[str, float]:
 
 SUBJECT = Subject(
     "global_avg_pool2d", ("x",), {"dx": dx}, value, probes, MISTAKES, sizes, lines={"dx": LINE},
-    factor_labels={name: "avgpool_share_wrong" for name in ("H·W", "1/H·W", "1/(H·W)", "H", "W", "1/H", "1/W")},
+    factor_labels=dict.fromkeys(("H·W", "1/H·W", "1/(H·W)", "H", "W", "1/H", "1/W"), "avgpool_share_wrong"),
 )  # fmt: skip

@@ -84,6 +84,20 @@ def _flat_index(p: Probe, *, add: bool) -> Array:
     return out
 
 
+def _decoded(p: Probe, *, by: str) -> Array:
+    """The index within the window divided by another number than its width; what lies outside is lost."""
+    where, index = where_of(p), seen(p, {}).argmax(-1)
+    width = {"stride": where.stride[1], "columns": where.output[1], "width": where.size[1]}[by]
+    fitting(not any(where.padding))
+    out = np.zeros_like(p["x"])
+    for n, channel, i, j in np.ndindex(index.shape):
+        r, s = divmod(int(index[n, channel, i, j]), width)
+        a, b = i * where.stride[0] + r, j * where.stride[1] + s
+        if a < where.size[0] and b < where.size[1]:
+            out[n, channel, a, b] += p.dy[n, channel, i, j]
+    return out
+
+
 def _over_channels(p: Probe) -> Array:
     """The maximum over the channels as well: one of them gets dy."""
     x = seen(p, {})
@@ -109,7 +123,7 @@ def _smaller(p: Probe) -> Array:
 
 
 def _repeated(p: Probe) -> Array:
-    """dy repeated over its window, as upsampling does, where x is the maximum of its tile."""
+    """Repeat dy over its window, as upsampling does, where x is the maximum of its tile."""
     where = where_of(p)
     fitting(where.stride == where.kernel)
     up = np.repeat(np.repeat(p.dy, where.kernel[0], 2), where.kernel[1], 3)
@@ -128,52 +142,100 @@ def alternatives(p: Probe, output: str) -> list[Array]:
 
 
 MISTAKES = (
-    mistake("ties_duplicate_gradient", "dx", "winner", "every tie", "gives dy to every entry that equals the maximum", LINE),
-    mistake("overlap_overwritten", "dx", "overlap", "last window", "keeps the last window's contribution where windows overlap: its zeros as well", LINE),
-    mistake("overlap_overwritten", "dx", "overlap", "last non-zero", "keeps only the last dy where one entry is the maximum of several windows", LINE),
-    mistake("pool_window_offset_missing", "dx", "whole", partial(_offset_missing, add=True), "writes to the position within the window as if it were that in the image", LINE),
-    mistake("pool_window_offset_missing", "dx", "whole", partial(_offset_missing, add=False), "writes (with =) to the position within the window as if it were that in the image", LINE,
+    mistake("ties_duplicate_gradient", "dx", "winner", "every tie",
+            "gives dy to every entry that equals the maximum", LINE),
+    mistake("overlap_overwritten", "dx", "overlap", "last window",
+            "keeps the last window's contribution where windows overlap: its zeros as well", LINE),
+    mistake("overlap_overwritten", "dx", "overlap", "last non-zero",
+            "keeps only the last dy where one entry is the maximum of several windows", LINE),
+    mistake("pool_window_offset_missing", "dx", "whole", partial(_offset_missing, add=True),
+            "writes to the position within the window as if it were that in the image", LINE),
+    mistake("pool_window_offset_missing", "dx", "whole", partial(_offset_missing, add=False),
+            "writes (with =) to the position within the window as if it were that in the image", LINE,
             also="overlap_overwritten"),
-    mistake("pool_window_offset_missing", "dx", "whole", partial(_flat_index, add=True), "takes the index within the flattened window for one in the flattened image", LINE),
-    mistake("pool_window_offset_missing", "dx", "whole", partial(_flat_index, add=False), "takes (with =) the index within the flattened window for one in the flattened image", LINE,
+    mistake("pool_window_offset_missing", "dx", "whole", partial(_flat_index, add=True),
+            "takes the index within the flattened window for one in the flattened image", LINE),
+    mistake("pool_window_offset_missing", "dx", "whole", partial(_flat_index, add=False),
+            "takes (with =) the index within the flattened window for one in the flattened image", LINE,
             also="overlap_overwritten"),
-    mistake("stride_ignored_in_backward", "dx", "place", "stride ignored", "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
-    mistake("stride_ignored_in_backward", "dx", "place", "window size for stride", "steps by the window's size where the stride is meant", LINE),
-    mistake("height_width_mixed_up", "dx", "place", "rows for columns", "uses the window at (j, i) for dy[i, j]", LINE, also="wrong_loop_variable_as_index"),
-    mistake("height_width_mixed_up", "dx", "turned", True, "takes the row of the maximum for its column", LINE, also="wrong_loop_variable_as_index"),
-    mistake("max_pooling_treated_as_average", "dx", "winner", "all", "gives dy to every entry of the window", LINE, also="ties_duplicate_gradient"),
-    mistake("max_pooling_treated_as_average", "dx", "winner", "mean", "gives every entry of the window an equal share, as average-pooling does", LINE, also="avgpool_share_wrong"),
+    mistake("stride_ignored_in_backward", "dx", "place", "stride ignored",
+            "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
+    mistake("stride_ignored_in_backward", "dx", "place", "window size for stride",
+            "steps by the window's size where the stride is meant", LINE),
+    mistake("height_width_mixed_up", "dx", "place", "rows for columns", "uses the window at (j, i) for dy[i, j]",
+            LINE, also="wrong_loop_variable_as_index"),
+    mistake("height_width_mixed_up", "dx", "turned", True, "takes the row of the maximum for its column", LINE,
+            also="wrong_loop_variable_as_index"),
+    mistake("max_pooling_treated_as_average", "dx", "winner", "all", "gives dy to every entry of the window", LINE,
+            also="ties_duplicate_gradient"),
+    mistake("max_pooling_treated_as_average", "dx", "winner", "mean",
+            "gives every entry of the window an equal share, as average-pooling does", LINE,
+            also="avgpool_share_wrong"),
     mistake("mask_inverted", "dx", "winner", "minimum", "goes to the minimum", LINE),
-    mistake("pool_winner_wrong", "dx", "winner", "magnitude", "goes to the entry of the largest magnitude", LINE, also="returns_wrong_variable"),
-    mistake("pool_window_offset_missing", "dx", "winner", "corner", "always goes to the window's first entry", LINE, also="pool_winner_wrong"),
-    mistake("softmax_wrong_axis", "dx", "whole", _over_channels, "takes the maximum over the channels as well", LINE, also="axis_wrong"),
-    mistake("pool_winner_wrong", "dx", "whole", _image_maximum, "takes the maximum of the whole image for each window's", LINE),
-    mistake("loop_bounds_off_by_one", "dx", "whole", _smaller, "looks for the maximum in windows without their last row and column", LINE),
-    mistake("max_pooling_treated_as_average", "dx", "whole", _repeated, "is dy repeated over each window", LINE, rank=1),
-    mistake("stride_remainder_dropped", "dx", "grid", "remainder dropped", "ends with the last window: rows that no window sees are missing", "dx = np.zeros_like(x)"),
-    mistake("padding_not_cropped", "dx", "grid", "uncropped", "has the size of the padded image", "return dxp[:, :, p:p + H, p:p + W]"),
-    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2, 3), "leaves out the last row and column of dy", "for i in range(I): for j in range(J):", also="loop_over_input_size"),
-    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2), "leaves out the last row of dy", "for i in range(I):", also="loop_over_input_size"),
-    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(3), "leaves out the last column of dy", "for j in range(J):", also="loop_over_input_size"),
-    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1), "takes the dy of channel 0 for every channel", "dy[n, c, i, j]"),
-    mistake("wrong_loop_variable_as_index", "dx", "x", c.repeated(1), "looks for the maxima in channel 0 for every channel", "x[n, c]"),
-    mistake("wrong_loop_variable_as_index", "dx", "x", c.repeated(0), "looks for the maxima in the first image for every sample", "x[n, c]", also="stale_cache"),
+    mistake("pool_winner_wrong", "dx", "winner", "magnitude", "goes to the entry of the largest magnitude", LINE,
+            also="returns_wrong_variable"),
+    mistake("pool_window_offset_missing", "dx", "winner", "corner", "always goes to the window's first entry", LINE,
+            also="pool_winner_wrong"),
+    mistake("pool_winner_wrong", "dx", "whole", _over_channels, "takes the maximum over the channels as well",
+            LINE, also="axis_wrong wrong_loop_variable_as_index softmax_wrong_axis"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="stride"),
+            "divides the index within the window by the stride, where the window's width is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="columns"),
+            "divides the index within the window by the width of y, where the window's width is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", partial(_decoded, by="width"),
+            "divides the index within the window by the image's width, where the window's is meant",
+            "r, s = divmod(window.argmax(), k)", also="height_width_mixed_up pool_window_offset_missing"),
+    mistake("pool_winner_wrong", "dx", "whole", _image_maximum,
+            "takes the maximum of the whole image for each window's", LINE),
+    mistake("loop_bounds_off_by_one", "dx", "whole", _smaller,
+            "looks for the maximum in windows without their last row and column", LINE),
+    mistake("max_pooling_treated_as_average", "dx", "whole", _repeated, "is dy repeated over each window", LINE,
+            rank=1),
+    mistake("stride_remainder_dropped", "dx", "grid", "remainder dropped",
+            "ends with the last window: rows that no window sees are missing", "dx = np.zeros_like(x)"),
+    mistake("padding_not_cropped", "dx", "grid", "uncropped", "has the size of the padded image",
+            "return dxp[:, :, p:p + H, p:p + W]"),
+    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2, 3), "leaves out the last row and column of dy",
+            "for i in range(I): for j in range(J):", also="loop_over_input_size"),
+    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(2), "leaves out the last row of dy",
+            "for i in range(I):", also="loop_over_input_size"),
+    mistake("loop_bounds_off_by_one", "dx", "dy", c.without_last(3), "leaves out the last column of dy",
+            "for j in range(J):", also="loop_over_input_size"),
+    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1),
+            "takes the dy of channel 0 for every channel", "dy[n, c, i, j]"),
+    mistake("wrong_loop_variable_as_index", "dx", "x", c.repeated(1),
+            "looks for the maxima in channel 0 for every channel", "x[n, c]"),
+    mistake("wrong_loop_variable_as_index", "dx", "x", c.repeated(0),
+            "looks for the maxima in the first image for every sample", "x[n, c]", also="stale_cache"),
     mistake("stale_cache", "dx", "x", c.rolled(0, 1), "looks for the maxima in another sample's image", "x[n, c]"),
-    mistake("overwritten_in_batch_loop", "dx", "dy", c.only(1, -1), "comes from the last channel alone", "write to dx[n, c]"),
-    mistake("early_return_in_loop", "dx", "dy", c.only(1, 0), "comes from the first channel alone", "return after the loops"),
-    mistake("early_return_in_loop", "dx", "dy", c.corner(last=False), "comes from the first window alone", "return after the loops"),
-    mistake("overwritten_in_batch_loop", "dx", "dy", c.corner(last=True), "comes from the last window alone", LINE, also="overlap_overwritten"),
-    mistake("upstream_gradient_not_multiplied", "dx", "dy", lambda a, p: p.y, "holds the maxima in place of dy", LINE, also="returns_wrong_variable"),
-    mistake("extra_factor_in_delta", "dx", "dy", lambda a, p: a * p.y, "is multiplied by the maximum besides", LINE),
+    mistake("overwritten_in_batch_loop", "dx", "dy", c.only(1, -1), "comes from the last channel alone",
+            "write to dx[n, c]"),
+    mistake("early_return_in_loop", "dx", "dy", c.only(1, 0), "comes from the first channel alone",
+            "return after the loops"),
+    mistake("early_return_in_loop", "dx", "dy", c.corner(last=False), "comes from the first window alone",
+            "return after the loops"),
+    mistake("overwritten_in_batch_loop", "dx", "dy", c.corner(last=True), "comes from the last window alone", LINE,
+            also="overlap_overwritten"),
+    mistake("upstream_gradient_not_multiplied", "dx", "dy", lambda a, p: p.y, "holds the maxima in place of dy",
+            LINE, also="returns_wrong_variable"),
+    mistake("extra_factor_in_delta", "dx", "dy", lambda a, p: a * p.y, "is multiplied by the maximum besides",
+            LINE),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", "return dx"),
-    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output", LINE, also="dx_not_propagated"),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: seen(p, {}).mean(-1), "is the mean of each window", "window.max()"),
-    mistake("forward_stride_index_wrong", "y", "place", "stride ignored", "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: np.maximum(value(p, {}), 0), "is never below 0: the maximum starts from 0, not from −∞", "window.max()"),
+    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output",
+            LINE, also="dx_not_propagated"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: seen(p, {}).mean(-1), "is the mean of each window",
+            "window.max()"),
+    mistake("forward_stride_index_wrong", "y", "place", "stride ignored",
+            "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
+    mistake("forward_formula_wrong", "y", "whole", lambda p: np.maximum(value(p, {}), 0),
+            "is never below 0: the maximum starts from 0, not from −∞", "window.max()"),
     *c.common("dx", zero={"dx": "dx_not_propagated"}),
 )  # fmt: skip
 
 SUBJECT = Subject(
     "max_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=True), MISTAKES, pooling.sizes,
     {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, alternatives=alternatives,
+    contributions={"dx": lambda p: pooling.contributions(winners(seen(p, {}), None) * p.dy[..., None], p)},
 )  # fmt: skip

@@ -21,13 +21,13 @@ def _sides(p: Probe) -> tuple[int, int, int, int]:
 
 
 def value(p: Probe, joints: Joints) -> Array:
-    """x with zeros around it."""
+    """The image with zeros around it."""
     top, bottom, left, right = _sides(p)
     return np.pad(p["x"], ((0, 0), (0, 0), (top, bottom), (left, right)))
 
 
 def dx(p: Probe, joints: Joints) -> Array:
-    """dy without the border."""
+    """Cut the border off dy."""
     top, bottom, left, right = _sides(p)
     (height, width), how = p["x"].shape[2:], joints.get("grid")
     if how == "top left":
@@ -45,13 +45,19 @@ def dx(p: Probe, joints: Joints) -> Array:
 
 MISTAKES = (
     mistake("padding_not_cropped", "dx", "grid", "uncropped", "has the size of the padded image", LINE),
-    mistake("padding_not_cropped", "dx", "grid", "top left", "is cut out at the corner: shifted by the padding", LINE, also="forward_backward_padding_disagree"),
-    mistake("padding_not_cropped", "dx", "grid", "bottom right", "is cut at one side only, by twice the padding", LINE, also="forward_backward_padding_disagree"),
-    mistake("crop_slice_minus_zero", "dx", "grid", "minus slice", "is cut by [p:-p], which is empty for p = 0", LINE),
+    mistake("padding_not_cropped", "dx", "grid", "top left", "is cut out at the corner: shifted by the padding",
+            LINE, also="forward_backward_padding_disagree"),
+    mistake("padding_not_cropped", "dx", "grid", "bottom right", "is cut at one side only, by twice the padding",
+            LINE, also="forward_backward_padding_disagree"),
+    mistake("crop_slice_minus_zero", "dx", "grid", "minus slice", "is cut by [p:-p], which is empty for p = 0",
+            LINE),
     mistake("height_width_mixed_up", "dx", "grid", "mixed up", "is cut with rows and columns exchanged", LINE),
-    mistake("padding_not_cropped", "dx", "whole", lambda p: value(p.changed(x=p.dy), {}), "is padded once more, where it has to be cropped", LINE),
+    mistake("padding_not_cropped", "dx", "whole", lambda p: value(p.changed(x=p.dy), {}),
+            "is padded once more, where it has to be cropped", LINE),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", LINE),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: np.pad(p["x"], ((0, 0), (0, 0), _sides(p)[:2], _sides(p)[2:]), mode="edge"), "repeats the border in place of zeros", "np.pad(x, ...)"),
+    mistake("forward_formula_wrong", "y", "whole",
+            lambda p: np.pad(p["x"], ((0, 0), (0, 0), _sides(p)[:2], _sides(p)[2:]), mode="edge"),
+            "repeats the border in place of zeros", "np.pad(x, ...)"),
     *c.common("dx"),
 )  # fmt: skip
 
@@ -79,4 +85,5 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 
 
 SUBJECT = Subject("pad2d", ("x",), {"dx": dx}, value, probes, MISTAKES,
-                  lambda p: {"N": p["x"].shape[0], "C": p["x"].shape[1]}, {"padding": 1}, lines={"dx": LINE})  # fmt: skip
+                  lambda p: {"N": p["x"].shape[0], "C": p["x"].shape[1]}, {"padding": 1},
+                  lines={"dx": LINE})  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting
+from whygrad.diagnosis.composition import gathered
 from whygrad.diagnosis.probes import Probe, spaced
 from whygrad.ops.windows import Geometry, geometry
 from whygrad.typing import Array, IntArray
@@ -17,7 +18,7 @@ def where_of(p: Probe) -> Geometry:
     """Return where the windows of a probe lie."""
     k = p.options["kernel_size"]
     stride = p.options.get("stride") or k
-    return geometry("pooling", p["x"].shape[2:], k, stride=stride, padding=p.options.get("padding", 0))  # type: ignore[arg-type]
+    return geometry("pooling", p["x"].shape[2:], k, stride=stride, padding=p.options.get("padding", 0))
 
 
 def places(where: Geometry, how: str | None = None) -> tuple[IntArray, IntArray]:
@@ -61,13 +62,23 @@ def write(back: Array, p: Probe, joints: Joints) -> Array:
                 old = canvas[:, :, a[i, j], b[i, j]]
                 canvas[:, :, a[i, j], b[i, j]] = np.where(back[:, :, i, j] != 0, back[:, :, i, j], old)
     else:
-        np.add.at(canvas, (slice(None), slice(None), a, b), back)
+        place: Any = (slice(None), slice(None), a, b)
+        np.add.at(canvas, place, back)
     if joints.get("grid") == "remainder dropped":
         return canvas[:, :, : int(a.max()) + 1, : int(b.max()) + 1]
     if joints.get("grid") == "uncropped":
         return canvas
     top, bottom, left, right = where.padding
     return canvas[:, :, top : height - bottom, left : width - right]
+
+
+def contributions(back: Array, p: Probe) -> list[Array]:
+    """Return what each entry of dx is the sum of, one number for each window that it is in."""
+    where = where_of(p)
+    a, b = places(where)
+    top, _, left, _ = where.padding
+    found = gathered(back, a, b, where.padded)
+    return [found[:, :, top : top + where.size[0], left : left + where.size[1]]]
 
 
 #: name, (N, C, H, W), window, stride; padding is what the caller says

@@ -5,5 +5,8 @@ from __future__ import annotations
 from whygrad.diagnosis.mistakes.activations import activation, sigma
 
 SUBJECT = activation(
-    "sigmoid", lambda x, _: sigma(x), lambda x, _: sigma(x) * (1 - sigma(x)), lines="dx = dy * y * (1 - y)"
+    "sigmoid",
+    lambda x, _: sigma(x),
+    lambda x, _: sigma(x) * (1 - sigma(x)),
+    lines="dx = dy * y * (1 - y), y = sigmoid(x)",
 )

@@ -38,5 +38,10 @@ def _more(used: Callable[[Probe], Mapping[str, Any]]) -> tuple[Mistake, ...]:
 
 
 SUBJECT = activation(
-    "silu", lambda x, _: x * sigma(x), lambda x, _: sigma(x) * (1 + x * (1 - sigma(x))), more=_more, lines=LINE
+    "silu",
+    lambda x, _: x * sigma(x),
+    lambda x, _: sigma(x) * (1 + x * (1 - sigma(x))),
+    more=_more,
+    lines=LINE,
+    halves={"the half σ(x)": sigma, "the half x·σ(x)(1 − σ(x))": lambda x: x * sigma(x) * (1 - sigma(x))},
 )

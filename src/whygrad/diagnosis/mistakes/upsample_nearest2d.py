@@ -55,15 +55,23 @@ def _misread(p: Probe) -> Array:
 
 MISTAKES = (
     mistake("overlap_overwritten", "dx", "block", "last", "keeps the last copy's dy of each block", LINE),
-    mistake("early_return_in_loop", "dx", "block", "first", "keeps the first copy's dy of each block: dy[:, :, ::k, ::k]", LINE, also="overlap_overwritten"),
-    mistake("max_pooling_treated_as_average", "dx", "block", "maximum", "is the maximum over each block, not the sum", LINE),
-    mistake("reshape_axes_wrong", "dx", "whole", _tiles, "sums over far-apart entries: the axes of the reshape are exchanged", LINE),
-    mistake("reshape_axes_wrong", "dx", "whole", _misread, "sums over k² entries of one row, not over a block", LINE),
-    mistake("axis_wrong", "dx", "whole", _rows_only, "is summed along the rows of a block, but not along its columns", LINE, also="batch_sum_missing"),
+    mistake("early_return_in_loop", "dx", "block", "first",
+            "keeps the first copy's dy of each block: dy[:, :, ::k, ::k]", LINE, also="overlap_overwritten"),
+    mistake("max_pooling_treated_as_average", "dx", "block", "maximum",
+            "is the maximum over each block, not the sum", LINE),
+    mistake("reshape_axes_wrong", "dx", "whole", _tiles, "sums over far-apart entries: the axes of the reshape are "
+            "exchanged", LINE),
+    mistake("reshape_axes_wrong", "dx", "whole", _misread, "sums over k² entries of one row, not over a block",
+            LINE),
+    mistake("axis_wrong", "dx", "whole", _rows_only, "is summed along the rows of a block, but not along its "
+            "columns", LINE, also="batch_sum_missing"),
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", LINE),
-    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output", LINE, also="dx_not_propagated"),
-    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1), "takes the dy of channel 0 for every channel", LINE),
-    mistake("forward_formula_wrong", "y", "whole", lambda p: np.tile(p["x"], (1, 1, int(p.options["scale_factor"]), int(p.options["scale_factor"]))),
+    mistake("returns_wrong_variable", "dx", "whole", lambda p: p.dy, "is dy itself, in the size of the output",
+            LINE, also="dx_not_propagated"),
+    mistake("wrong_loop_variable_as_index", "dx", "dy", c.repeated(1),
+            "takes the dy of channel 0 for every channel", LINE),
+    mistake("forward_formula_wrong", "y", "whole",
+            lambda p: np.tile(p["x"], (1, 1, int(p.options["scale_factor"]), int(p.options["scale_factor"]))),
             "repeats the whole image, not each entry", "np.repeat"),
     *c.common("dx"),
 )  # fmt: skip
@@ -83,5 +91,6 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
 
 
 SUBJECT = Subject("upsample_nearest2d", ("x",), {"dx": dx}, value, probes, MISTAKES,
-                  lambda p: {"k": int(p.options["scale_factor"]), "N": p["x"].shape[0], "C": p["x"].shape[1]}, {"scale_factor": 2}, lines={"dx": LINE},
-                  factor_labels={name: "avgpool_share_wrong" for name in ("k", "1/k", "k²", "1/k²")})  # fmt: skip
+                  lambda p: {"k": int(p.options["scale_factor"]), "N": p["x"].shape[0], "C": p["x"].shape[1]},
+                  {"scale_factor": 2}, lines={"dx": LINE},
+                  factor_labels=dict.fromkeys(("k", "1/k", "k²", "1/k²"), "avgpool_share_wrong"))  # fmt: skip

@@ -1,0 +1,87 @@
+"""How fast a loss changes along a direction, by differences, with a bound on the error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from whygrad.diagnosis.training.subject import Subject
+from whygrad.typing import Array
+
+#: Steps relative to the direction, which is as long as the parameter itself.
+_STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+#: What two neighbouring steps may differ by, relative, to be enough.
+_ENOUGH = 1e-7
+
+
+class Slope(NamedTuple):
+    """A derivative along a direction."""
+
+    value: float
+    error: float  #: what it may be wrong by
+
+
+def slope(f: Callable[[float], float]) -> Slope:
+    """Return the derivative of f at 0 by central differences of several steps, from the pair that agrees best.
+
+    Example:
+        >>> found = slope(lambda s: np.sin(3 * s))
+        >>> abs(found.value - 3) < 1e-6
+        True
+    """
+    found: list[tuple[float, float, float]] = []
+    best = Slope(float("nan"), float("inf"))
+    for h in _STEPS:
+        up, down = f(h), f(-h)
+        rounding = 4 * np.finfo(np.float64).eps * max(abs(up), abs(down)) / h
+        found.append((h, (up - down) / (2 * h), rounding))
+        if len(found) > 1:
+            (_, before, _), (_, now, noise) = found[-2], found[-1]
+            error = abs(now - before) + noise
+            if np.isfinite(error) and error < best.error:
+                best = Slope(now, error)
+            if error <= _ENOUGH * abs(now):
+                break
+    return best
+
+
+def along(subject: Subject, at: Mapping[str, Array], direction: Mapping[str, Array]) -> Slope:
+    """Return the derivative of a training's loss at parameters along a direction of some of them."""
+
+    def moved(s: float) -> float:
+        return subject.loss({**at, **{n: at[n] + s * v for n, v in direction.items()}})
+
+    return slope(moved)
+
+
+def typical(w: Array) -> float:
+    """Return the size of an entry of a parameter; a tenth where all are 0.
+
+    Example:
+        >>> typical(np.array([3.0, -3.0])), typical(np.zeros(2))
+        (3.0, 0.1)
+    """
+    size = float(np.sqrt(np.mean(np.square(w, dtype=np.float64)))) if w.size else 0.0
+    return size if np.isfinite(size) and size > 0 else 0.1
+
+
+def shaken(subject: Subject, rng: np.random.Generator, share: float = 0.03) -> dict[str, Array]:
+    """Return parameters a little off those of a training: away from kinks, and from zeros that hide gradients."""
+    new = dict(subject.params)
+    for name in subject.names:
+        w = subject.params[name]
+        if w.dtype.kind == "f":
+            new[name] = (w + share * typical(w) * rng.normal(size=w.shape)).astype(w.dtype)
+    return new
+
+
+def coarse(subject: Subject, at: Mapping[str, Array]) -> bool:
+    """Return whether a loss is computed in float32 or with fewer digits still: it does not see small changes."""
+    value = subject.loss(at)
+    for relative in (1e-9, 3e-9):
+        moved = {n: a * (1 + relative) if n in subject.names and a.dtype.kind == "f" else a for n, a in at.items()}
+        if subject.loss(moved) != value:
+            return False
+    return True

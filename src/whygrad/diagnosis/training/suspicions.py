@@ -1,0 +1,60 @@
+"""What a suspicion is: something that may do harm, and the trainings without it that would show so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.report import Trial, shown_by
+from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.trials import cures
+
+
+class Remedy(NamedTuple):
+    """A training with one thing changed."""
+
+    run: Callable[[], Trial]
+    fix: str = ""  #: what to do if it cures
+
+
+class Suspicion(NamedTuple):
+    """Something that may be why a training fails, and what would show it."""
+
+    finding: Finding
+    remedies: Sequence[Remedy]
+
+
+def tried(subject: Subject, suspicion: Suspicion, given: Trial, constant: float) -> tuple[Finding | None, list[Trial]]:
+    """Run the remedies of a suspicion until one cures; return the finding with what showed it, and all that was run."""
+    ran: list[Trial] = []
+    for remedy in suspicion.remedies:
+        if not subject.clock.allows(0.3):
+            break
+        try:
+            trial = remedy.run()
+        except CallFailed:
+            continue
+        ran.append(trial)
+        if cures(trial, given, constant):
+            finding = shown_by(suspicion.finding, given, trial)
+            if remedy.fix:
+                finding = _with_fix(finding, remedy.fix)
+            return finding, ran
+    return None, ran
+
+
+def _with_fix(finding: Finding, fix: str) -> Finding:
+    return replace(finding, fix=fix)
+
+
+def rounded(value: float) -> float:
+    """Return a rate with two digits, as a person would write it.
+
+    Example:
+        >>> rounded(0.0123456), rounded(3.7)
+        (0.012, 3.7)
+    """
+    return float(f"{value:.2g}")
+
