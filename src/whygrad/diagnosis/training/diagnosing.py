@@ -35,12 +35,14 @@ from whygrad.diagnosis.training.start import equal_units, examine_start, redrawn
 from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Clock, OutOfTime, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, tried
-from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, run
+from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
 from whygrad.diagnosis.training.updates import examine_updates
 from whygrad.errors import CheckError, OptionError
 from whygrad.layers import Layer
 
 SECONDS, TIME_LIMIT = 15.0, 10.0
+#: Weight decay of an optimiser from which on it may be why little is learned.
+_DECAY = 0.05
 
 
 def diagnose_training(
@@ -220,10 +222,10 @@ class _Examination:
         yield examine_outputs(subject)
         yield examine_relation(subject)
         updates = examine_updates(subject)
-        clipping = [f for f in updates.findings if f.cause == "clipping_always"]
-        if not clipping:
+        beside = [f for f in updates.findings if f.cause in ("clipping_always", "regularisation_too_strong")]
+        if not beside:
             yield updates
-        yield from self._training(clipping)
+        yield from self._training(beside)
 
     def _not_finite_at_once(self) -> Iterator[Evidence]:
         """Say why the loss is not finite before the first step: the inputs, the formula, or the weights."""
@@ -273,14 +275,17 @@ class _Examination:
             self.untested.append("the mended training: the right gradients do not follow from these by a factor, so that it was not run")
         return evidence._replace(findings=tuple(faults))
 
-    def _training(self, clipping: list[Finding]) -> Iterator[Evidence]:
+    def _training(self, beside: list[Finding]) -> Iterator[Evidence]:
         subject = self.subject
         given = self.given = self._ran(as_given(subject))
         self.constant = constant_loss(subject)
         yield examine_start(subject, given.params)
-        if clipping:
-            yield self._clipped(clipping[0], given)
         how = fails(given, self.constant)
+        if not beside and subject.weight_decay > _DECAY:
+            says = f"the optimiser has a weight decay of {subject.weight_decay:g}"
+            beside = [fault("update", "regularisation_too_strong", says, lesson="A decay that outweighs the gradients pulls the weights to 0, whatever the data say.")]
+        if beside:
+            yield self._without(beside[0], given, how)
         if how is None:
             yield from self._faster(given)
             yield Evidence("training", says=str(given))
@@ -377,12 +382,19 @@ class _Examination:
             return Evidence("numbers")
         return examine_numbers(self.subject, after)
 
-    def _clipped(self, finding: Finding, given: Trial) -> Evidence:
-        free = self._ran(run(self.subject, "without clipping", self.subject.stepper(self.subject.learning_rate)))
-        if free.finite and free.last < 0.6 * given.last and free.last < 0.9 * free.first:
-            fix = "raise the limit until most steps are not cut, or leave clipping out: that was run and learns faster"
-            return Evidence("clipping", (shown_by(replace(finding, fix=fix), given, free),))
-        return Evidence("clipping", says=finding.says)
+    def _without(self, finding: Finding, given: Trial, how: str | None) -> Evidence:
+        """Train without clipping, or without weight decay, and say whether that was at fault."""
+        clipped = finding.cause == "clipping_always"
+        what = "without clipping" if clipped else "without weight decay"
+        rate = float(self.subject.learning_rate or 0.0)
+        for share in (1.0, 0.5, 0.1):
+            free = self._ran(run(self.subject, what if share == 1 else f"{what}, learning rate {rate * share:.3g}", self.subject.stepper(rate * share)))
+            if cures(free, given, self.constant, learning=how is None):
+                break
+        if cures(free, given, self.constant, learning=how is None):
+            fix = "raise the limit until most steps are not cut, or leave clipping out" if clipped else "lower the weight decay to 1e-4 or so"
+            return Evidence(finding.output, (shown_by(replace(finding, fix=f"{fix}: {what} was run and learns"), given, free),))
+        return Evidence(finding.output, says=finding.says)
 
     def _last_resort(self, given: Trial, how: str) -> Iterator[Evidence]:
         if how == "stalls":

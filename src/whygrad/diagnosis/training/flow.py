@@ -151,7 +151,9 @@ def _saturated(subject: Subject) -> Iterator[Suspicion]:
     else:
         says = f"with parameters a tenth as large the gradient of {first} is {after / max(before, 1e-300):.2g} times as large: its units are saturated"
     finding = fault("units", "saturated_units", says, also="init_scale_wrong" if unusual_weights(subject) else "vanishing_gradient", lesson="Far from 0 sigmoid and tanh are flat. What passes back through them is multiplied by a slope near 0.")
-    yield Suspicion(finding, [Remedy(lambda: run(subject, "weights and biases a tenth as large", subject.stepper(), params=small), "begin with smaller weights and biases: a tenth of them was run and learns")])
+    level = {n: np.zeros_like(a) if n in subject.names and n not in subject.weights and _large(subject, n) else a for n, a in subject.params.items()}
+    tries = [("large biases set to 0", level, "begin with biases of 0"), ("weights and biases a tenth as large", small, "begin with smaller weights and biases")]
+    yield Suspicion(finding, [Remedy(lambda w=what, p=params: run(subject, w, subject.stepper(), params=p), f"{fix}: that was run and learns") for what, params, fix in tries])
 
 
 def _large(subject: Subject, name: str) -> bool:

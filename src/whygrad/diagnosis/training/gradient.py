@@ -11,7 +11,7 @@ import numpy as np
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
-from whygrad.diagnosis.training.data import class_indices, outputs
+from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
@@ -92,7 +92,9 @@ def _compared_at(
     """Compare gradients with slopes in one place, and if they differ where the loss is very high, in a tamer one as well."""
     directions = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in exact.names}
     first = {n: read(exact, at, claimed, n, directions[n]) for n in directions}
-    wrong = [n for n, reading in first.items() if reading.wrong(tolerance)]
+    suspects = [n for n, reading in first.items() if reading.wrong(tolerance)]
+    first |= {n: read(exact, at, claimed, n, directions[n], wary=True) for n in suspects}
+    wrong = [n for n in suspects if first[n].wrong(tolerance)]
     if not wrong:
         where = "; that is so at smaller parameters, and at those given what is added within the logarithm hides the slope" if tamed else ""
         return GradientEvidence(Evidence("gradient", says=_right(exact, first, tolerance) + where), Mended())
@@ -124,14 +126,15 @@ def _tamer(subject: Subject, at: dict[str, Array]) -> dict[str, Array] | None:
 
 def _with_other_labels(subject: Subject, at: dict[str, Array], directions: dict[str, Array], tolerance: float) -> Finding | None:
     """Return that the gradients are right once the labels have another form."""
-    found, count = subject.xt(), outputs(subject)[0]
-    if found is None:
+    found, count, samples = subject.xt(), outputs(subject)[0], samples_of(subject.batch)
+    if found is None or samples is None:
         return None
     t = np.asarray(found[1])
-    labels = class_indices(t) if t.ndim else None
-    if labels is None or not count or count < 2 or (t.ndim > 1 and t.shape[-1] == count) or labels.min() < 0 or labels.max() >= count:
+    labels = class_indices(samples.t)
+    if labels is None or not count or count < 2 or samples.t.size != len(labels) or labels.min() < 0 or labels.max() >= count:
         return None
-    batch = rebuilt(subject.batch, found[0], np.eye(count)[labels])
+    columns = t.ndim > 1 and t.shape[-1] == len(labels)
+    batch = rebuilt(subject.batch, found[0], np.eye(count)[:, labels] if columns else np.eye(count)[labels])
     other = subject.but(batch=batch)
     try:
         claimed = other.gradients(at)
@@ -143,11 +146,13 @@ def _with_other_labels(subject: Subject, at: dict[str, Array], directions: dict[
     return fault("labels", "labels_one_hot", says, fix=f"t = np.eye({count})[t]", experiment=f"with np.eye({count})[t] every gradient is right", also="gradient_wrong")
 
 
-def read(subject: Subject, at: Mapping[str, Array], claimed: Mapping[str, Array], name: str, direction: Array) -> Reading:
+def read(
+    subject: Subject, at: Mapping[str, Array], claimed: Mapping[str, Array], name: str, direction: Array, *, wary: bool = False
+) -> Reading:
     """Return what a gradient claims along a direction of one parameter, and the slope there."""
     g = claimed.get(name)
     products = np.zeros(1) if g is None else (g * direction).ravel()
-    found = along(subject, at, {name: direction})
+    found = along(subject, at, {name: direction}, wary=wary)
     return Reading(float(products.sum()), found, float(np.sqrt(np.sum(products**2))), float((at[name] * direction).sum()))
 
 
@@ -293,6 +298,8 @@ def _explained(
         if factor is not None:
             mended.factors[name] = factor
             known[name] = _by_factor(subject, name, factor, sums)
+    penalised = _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
+    known |= penalised
     penalised = _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
     known |= penalised
     rest = [n for n in readings if n not in known]
@@ -403,6 +410,32 @@ def _penalised(subject: Subject, readings: dict[str, list[Reading]], mended: Men
         found[name] = _of_penalty(subject, name, middle)
         if not found[name].fine:
             mended.factors[f"{name} penalty"] = middle
+    return found
+
+
+def _penalised_in_part(
+    subject: Subject, at: dict[str, Array], claimed: Mapping[str, Array], names: Sequence[str]
+) -> dict[str, Finding]:
+    """Return the findings of gradients that differ by a multiple of some entries of the parameter: not of biases within it."""
+    found: dict[str, Finding] = {}
+    rng = np.random.default_rng(2)
+    for name in names:
+        w = at[name]
+        largest = np.argsort(-np.abs(w), axis=None)[: max(w.size // 3, 8)]
+        chosen = rng.choice(largest, min(largest.size, 16), replace=False)
+        ratios = []
+        for i in chosen:
+            direction = np.zeros(w.shape)
+            direction.flat[i] = typical(w)
+            r = read(subject, at, claimed, name, direction)
+            noise = 10 * r.slope.error + 1e-9 * abs(r.claimed)
+            ratios.append((r.claimed - r.slope.value) / r.weight if abs(r.claimed - r.slope.value) > noise else 0.0)
+        off = np.array([x for x in ratios if x])
+        if len(off) >= max(4, len(ratios) // 3) and np.ptp(off) < 0.01 * abs(float(np.median(off))):
+            middle = float(np.median(off))
+            says = f"the gradient of {name} is right but for {middle:+.4g}·{name} in {len(off)} of {len(ratios)} entries that were compared: a regulariser of part of it"
+            found[name] = fault(f"gradient of {name}", "regulariser_gradient_wrong", says, fix=f"the gradient of ½λ·Σ{name}² is λ·{name}, for the entries that the sum has",
+                                lesson=LESSONS["regulariser_gradient_wrong"], difference=middle)  # fmt: skip
     return found
 
 

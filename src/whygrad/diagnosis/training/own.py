@@ -68,7 +68,7 @@ def subject_of_model(
     return Subject(
         {n: np.array(a) for n, a in params.items()}, batch, seen.loss, seen.gradients, None if exact and clip is None else reference.step_function(),
         optimizer.rate(0), float(getattr(optimizer, "momentum", 0.0)), optimizer=next((name for kind, name in known.items() if isinstance(optimizer, kind)), "") if not exact or type(optimizer) is not SGD else "sgd",
-        scores_function=seen.scores, evaluate_function=seen.evaluated, data=data, inside=seen, trained=trained, reference=reference,
+        scores_function=seen.scores, evaluate_function=seen.evaluated, data=data, inside=seen, weight_decay=float(getattr(optimizer, "weight_decay", 0.0)), trained=trained, reference=reference,
     )  # fmt: skip
 
 
@@ -147,6 +147,8 @@ class _Reference:
 
     def __call__(self, subject: Subject, rate: float | None, momentum: float | None, change: Any) -> Stepper:
         changes: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
+        if rate is not None and rate == subject.learning_rate and momentum is None and getattr(self.optimizer, "weight_decay", 0.0):
+            changes["weight_decay"] = 0.0  # the same rate by itself: without what stands beside it
         if momentum is not None and hasattr(self.optimizer, "momentum"):
             changes |= {"momentum": momentum}
             if not momentum:

@@ -84,6 +84,7 @@ class Subject:
     batches: Sequence[Any] | None = None  #: batches in the order of training
     classes: int | None = None
     clip: float | None = None  #: the norm that gradients are cut to, where that is known
+    weight_decay: float = 0.0  #: of the project's own optimiser
     inside: Inside | None = None
     trained: frozenset[str] | None = None  #: the parameters that are trained; all where it is not known
     reference: Callable[..., Stepper] | None = None  #: the update of the project's own optimiser at another rate

@@ -19,6 +19,8 @@ from whygrad.typing import Array
 
 #: Share of a gradient's entries that clipping cuts, from which on it may be why little is learned.
 _MOSTLY = 0.5
+#: Weight decay, relative to the learning rate, from which on it may be why little is learned.
+_DECAY = 0.05
 #: Steps that are recorded.
 _STEPS = 6
 #: By how much steps may miss a formula, relative, beside the rounding of the parameters.
@@ -87,7 +89,7 @@ def examine_updates(subject: Subject) -> Evidence:
     if subject.gradients_function is None:
         return Evidence("updates", untested=("the formula of the update: it needs gradients(params, batch)",))
     try:
-        steps = recorded(subject)
+        steps = recorded(subject.exact() if _integral(subject) is None else subject)
     except CallFailed as failed:
         return Evidence("updates", untested=(f"the formula of the update: {failed}",))
     if len(steps) < 2:
@@ -96,6 +98,11 @@ def examine_updates(subject: Subject) -> Evidence:
     if found is not None:
         return Evidence("updates", (found,))
     return _by_formula(subject, steps)
+
+
+def _integral(subject: Subject) -> str | None:
+    """Return a parameter of whole numbers."""
+    return next((n for n in subject.names if subject.params[n].dtype.kind in "iu"), None)
 
 
 def _integers(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
@@ -197,8 +204,26 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
         fit = fitted(rule, steps)
         if fit.misfit < _TOLERANCE:
             return _follows_wrong(subject, rule)
+    cut = _cut_to_one_length(steps, betas)
+    if cut is not None:
+        return cut
     assert best is not None
     return _one_by_one(subject, steps) or _unknown(subject, best)
+
+
+def _cut_to_one_length(steps: Sequence[Recorded], betas: tuple[float, ...]) -> Evidence | None:
+    """Return that the steps are a rule's with gradients that were all cut to one length."""
+    lengths = [float(np.linalg.norm(_flat(r.gradients))) for r in steps]
+    if not all(lengths):
+        return None
+    unit = [r._replace(gradients={n: g / length for n, g in r.gradients.items()}) for r, length in zip(steps, lengths, strict=True)]
+    for rule in right_rules(betas):
+        if rule.family in ("momentum", "nesterov"):
+            fit = fitted(rule, unit, decays=False)
+            if fit.misfit < _TOLERANCE and fit.rate > 0:
+                says = f"the steps are those of {rule.name} with gradients cut to one length in every step: they were {min(lengths):.3g} to {max(lengths):.3g} long"
+                return Evidence("updates", (fault("update", "clipping_always", says),))
+    return None
 
 
 def _follows(subject: Subject, fit: Fit) -> Evidence:
@@ -215,6 +240,9 @@ def _follows(subject: Subject, fit: Fit) -> Evidence:
         if named and abs(factor - 1) > 1e-3 and named not in ("1", "2", "1/2"):
             says = f"the steps are {factor:.5g} times the learning rate given ({named} with N = {n}): a mean over the samples in place of a sum, or the reverse"
             return Evidence("updates", (fault("update", "batch_scale_wrong", says, fix="divide by the number of samples once, in the loss and its gradient alike", lesson=LESSONS["batch_scale_wrong"]),))
+    if fit.rate and fit.decay / fit.rate > _DECAY:
+        says = f"{says}: each step takes {fit.decay:.3g} of every parameter away"
+        return Evidence("updates", (fault("update", "regularisation_too_strong", says, decay=fit.decay, lesson="A decay that outweighs the gradients pulls the weights to 0, whatever the data say."),))
     if subject.momentum and fit.rule.family == "sgd" and not subject.optimizer:
         says = f"a momentum of {subject.momentum:g} was given, and the steps are those of plain gradient descent: nothing of a step is kept for the next"
         return Evidence("updates", (fault("update", "optimizer_formula_wrong", says, fix="v = momentum * v + g; w = w - learning_rate * v, with v kept between steps", lesson=LESSONS.get("optimizer_formula_wrong", "")),))
