@@ -39,7 +39,10 @@ def examine_calling(subject: Subject) -> Evidence:
                 if who == "gradients" and any(n in subject.params for n in written)
                 else None
             )
-            what = f"{who} writes to {', '.join(written)} while it computes: what is computed after that is of changed numbers"
+            what = (
+                f"{who} writes to {', '.join(written)} while it computes: what is computed after that is of "
+                "changed numbers"
+            )
             if label or who == "loss":
                 findings.append(
                     fault(
@@ -52,7 +55,8 @@ def examine_calling(subject: Subject) -> Evidence:
                 )
         if who == "loss" and not _same(first, second):
             notes.append(
-                f"the {who} is random: two calls with the same params and batch give {first:.6g} and {second:.6g}; pass a function with a fixed seed to have its gradients tested"
+                f"the {who} is random: two calls with the same params and batch give {first:.6g} and "
+                f"{second:.6g}; pass a function with a fixed seed to have its gradients tested"
             )
         if seconds > _SLOW:
             notes.append(f"one call of {who} takes {seconds:.2g} s: pass a smaller batch to have more tested")

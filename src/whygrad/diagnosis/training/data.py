@@ -126,7 +126,9 @@ def _not_finite(batch: Any) -> Finding | None:
             fix=fix,
             first=at,
             entries=len(where),
-            lesson="One NaN in a batch makes its loss NaN, and then every parameter: nothing comes back from there.",
+            lesson=(
+                "One NaN in a batch makes its loss NaN, and then every parameter: nothing comes back from there."
+            ),
         )
     return None
 
@@ -281,7 +283,10 @@ def _out_of_range(low: int, high: int, why: str, count: int | None, experiment: 
         f"the labels go from {low} to {high}, and classes are counted from 0 to {last}: {why}",
         fix=fix,
         experiment=experiment,
-        lesson="NumPy takes index -1 for the last class and says nothing, and a one-hot row of a class that is not there is all zeros.",
+        lesson=(
+            "NumPy takes index -1 for the last class and says nothing, and a one-hot row of a class that "
+            "is not there is all zeros."
+        ),
     )
 
 
@@ -369,11 +374,17 @@ def _sorted(known: Sequence[Array]) -> Finding | None:
     changes, chance = float(np.mean(np.diff(every) != 0)), 1 - float((shares**2).sum())
     if seen > 0.6 * expected or changes > 0.5 * chance:
         return None
-    says = f"the samples come sorted: a batch has {seen:.1f} classes on average, and in a random order it would have {expected:.1f}"
+    says = (
+        f"the samples come sorted: a batch has {seen:.1f} classes on average, and in a random order it would "
+        f"have {expected:.1f}"
+    )
     return fault(
         "order",
         "order_not_shuffled",
         says,
         fix="order = rng.permutation(len(x)) in every epoch, and batches from x[order], t[order]",
-        lesson="Batches of one class each pull the network from one answer to the next; their gradients are no samples of the whole.",
+        lesson=(
+            "Batches of one class each pull the network from one answer to the next; their gradients are "
+            "no samples of the whole."
+        ),
     )

@@ -364,7 +364,8 @@ class _Examination:
         else:
             faults[i] = shown_by(faults[i], given)
             self.untested.append(
-                "the mended training: the right gradients do not follow from these by a factor, so that it was not run"
+                "the mended training: the right gradients do not follow from these by a factor, so that it was "
+                "not run"
             )
         return evidence._replace(findings=tuple(faults))
 
@@ -451,13 +452,17 @@ class _Examination:
             large = [u for u in unusual if u.large]
             label, says = (
                 "init_scale_wrong",
-                f"the first weights are too {'large' if large else 'small'}: {'; '.join(u.says for u in (large or unusual)[:2])}",
+                f"the first weights are too {'large' if large else 'small'}: "
+                f"{'; '.join(u.says for u in (large or unusual)[:2])}",
             )
         finding = fault(
             "first values",
             label,
             says,
-            lesson="Each layer multiplies the variance of what passes by fan_in·Var(w), forwards and back. 2/fan_in keeps it for ReLU, 1/fan_in for tanh.",
+            lesson=(
+                "Each layer multiplies the variance of what passes by fan_in·Var(w), forwards and back. "
+                "2/fan_in keeps it for ReLU, 1/fan_in for tanh."
+            ),
         )
 
         def remedy() -> Trial:
@@ -481,7 +486,8 @@ class _Examination:
             died = {n: s for n, s in dead_units(self.subject, given.params).items() if s > 0.9}
             if died and "dead_units" not in (finding.cause, *also):
                 notes.append(
-                    f"after it {', '.join(f'{s:.0%} of the units of {n}' for n, s in died.items())} get no gradient from any sample: they are dead"
+                    f"after it {', '.join(f'{s:.0%} of the units of {n}' for n, s in died.items())} get no "
+                    "gradient from any sample: they are dead"
                 )
                 also.append("dead_units")
         return replace(finding, notes=tuple(notes), also=tuple(dict.fromkeys(also)))

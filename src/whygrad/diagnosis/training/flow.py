@@ -32,7 +32,10 @@ def examine_flow(subject: Subject) -> Evidence:
         return Evidence("flow", untested=(f"the flow of gradients: {failed}",))
     told = ", ".join(f"{n} {r:.1e}" for n, r in ratios.items())
     worst = max(dead.values(), default=0.0)
-    says = f"gradients relative to weights: {told}; at most {worst:.0%} of a layer's units get no gradient from any sample"
+    says = (
+        f"gradients relative to weights: {told}; at most {worst:.0%} of a layer's units get no gradient from "
+        "any sample"
+    )
     untested = (
         ()
         if subject.inside is not None
@@ -131,7 +134,8 @@ def suspect_dead(subject: Subject) -> Iterator[Suspicion]:
         [
             Remedy(
                 remedy,
-                f"draw {', '.join(hidden)} anew with variance 2/fan_in, and begin with biases of 0: that was run and learns",
+                f"draw {', '.join(hidden)} anew with variance 2/fan_in, and begin with biases of 0: that was "
+                "run and learns",
             )
         ],
     )
@@ -180,13 +184,18 @@ def _saturated(subject: Subject) -> Iterator[Suspicion]:
         name, share = max(shares.items(), key=lambda item: item[1])
         says = f"{share:.0%} of the outputs of {name} are within 1 % of its bounds"
     else:
-        says = f"with parameters a tenth as large the gradient of {first} is {after / max(before, 1e-300):.2g} times as large: its units are saturated"
+        says = (
+            f"with parameters a tenth as large the gradient of {first} is {after / max(before, 1e-300):.2g} "
+            "times as large: its units are saturated"
+        )
     finding = fault(
         "units",
         "saturated_units",
         says,
         also="init_scale_wrong" if unusual_weights(subject) else "vanishing_gradient",
-        lesson="Far from 0 sigmoid and tanh are flat. What passes back through them is multiplied by a slope near 0.",
+        lesson=(
+            "Far from 0 sigmoid and tanh are flat. What passes back through them is multiplied by a slope near 0."
+        ),
     )
     level = {
         n: np.zeros_like(a) if n in subject.names and n not in subject.weights and _large(subject, n) else a
@@ -235,12 +244,18 @@ def _by_depth(subject: Subject, ratios: Mapping[str, float], given: Trial) -> It
         return
     first, last = values[0], max(values[1:])
     if 0 < first < _VANISHED * last:
-        says = f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of later layers up to {last:.1e}: it vanishes on the way back through {len(values)} layers"
+        says = (
+            f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of later layers "
+            f"up to {last:.1e}: it vanishes on the way back through {len(values)} layers"
+        )
         finding = fault(
             "flow",
             "vanishing_gradient",
             says,
-            lesson="Each layer multiplies what comes back by its weights and its slopes. Below 1 the product shrinks with every layer: a sigmoid's slope is at most a quarter.",
+            lesson=(
+                "Each layer multiplies what comes back by its weights and its slopes. Below 1 the product "
+                "shrinks with every layer: a sigmoid's slope is at most a quarter."
+            ),
             ratios=dict(ratios),
         )
         yield Suspicion(finding, _against_vanishing(subject), strong=len(values) >= 5)
@@ -250,12 +265,17 @@ def _by_depth(subject: Subject, ratios: Mapping[str, float], given: Trial) -> It
         and not given.finite
         and not unusual_weights(subject)
     ):
-        says = f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of the last layer {values[-1]:.1e}: it grows on the way back through {len(values)} layers"
+        says = (
+            f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of the last layer "
+            f"{values[-1]:.1e}: it grows on the way back through {len(values)} layers"
+        )
         finding = fault(
             "flow",
             "exploding_gradient",
             says,
-            lesson="Each layer multiplies what comes back by its weights. Above 1 the product grows with every layer.",
+            lesson=(
+                "Each layer multiplies what comes back by its weights. Above 1 the product grows with every layer."
+            ),
             ratios=dict(ratios),
         )
         yield Suspicion(
@@ -263,7 +283,8 @@ def _by_depth(subject: Subject, ratios: Mapping[str, float], given: Trial) -> It
             [
                 Remedy(
                     lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject)),
-                    "smaller weights, normalisation, or gradients cut to a norm; steps of one relative length in every layer were run and learn",
+                    "smaller weights, normalisation, or gradients cut to a norm; steps of one relative length "
+                    "in every layer were run and learn",
                 )
             ],
         )
@@ -275,11 +296,13 @@ def _against_vanishing(subject: Subject) -> list[Remedy]:
     return [
         Remedy(
             lambda: run(subject, "weights four times as large", subject.stepper(), params=larger, steps=150),
-            "begin with larger weights, four times as large for sigmoids: that was run and learns; or use ReLU, normalisation, shortcuts",
+            "begin with larger weights, four times as large for sigmoids: that was run and learns; or use "
+            "ReLU, normalisation, shortcuts",
         ),
         Remedy(
             lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject), steps=150),
-            "use ReLU with weights of variance 2/fan_in, normalisation or shortcuts; steps of one relative length in every layer were run and learn",
+            "use ReLU with weights of variance 2/fan_in, normalisation or shortcuts; steps of one relative "
+            "length in every layer were run and learn",
         ),
     ]
 

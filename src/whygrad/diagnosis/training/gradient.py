@@ -103,7 +103,8 @@ def _compared_at(
     wrong = [n for n in suspects if first[n].wrong(tolerance)]
     if not wrong:
         where = (
-            "; that is so at smaller parameters, and at those given what is added within the logarithm hides the slope"
+            "; that is so at smaller parameters, and at those given what is added within the logarithm hides "
+            "the slope"
             if tamed
             else ""
         )
@@ -164,7 +165,10 @@ def _with_other_labels(
             return None
     except CallFailed:
         return None
-    says = f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: with indices its gradients are not those of its loss"
+    says = (
+        f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: with indices "
+        "its gradients are not those of its loss"
+    )
     return fault(
         "labels",
         "labels_one_hot",
@@ -199,7 +203,10 @@ def _right(subject: Subject, readings: Mapping[str, Reading], tolerance: float) 
         default=0.0,
     )
     digits = " (it is computed in float32)" if tolerance == _COARSE else ""
-    return f"the gradients of {', '.join(readings)} are those of the loss: along random directions they differ by {worst:.0e} at most{digits}"
+    return (
+        f"the gradients of {', '.join(readings)} are those of the loss: along random directions they differ "
+        f"by {worst:.0e} at most{digits}"
+    )
 
 
 def _wrong_shapes(subject: Subject, claimed: Mapping[str, Array]) -> list[Finding]:
@@ -254,12 +261,14 @@ def _what_calls_leave(
             )
         if np.ptp(claims) <= 1e-9 * size and _equal(before, calls[0]):
             return _stale_evidence(
-                "the gradients are the same for other parameters and another batch: those of the first call are kept",
+                "the gradients are the same for other parameters and another batch: those of the first call "
+                "are kept",
                 Mended(),
             )
         if _equal(subject.gradients(subject.params), calls[0]):
             return _stale_evidence(
-                "the gradients are the same for other parameters, to the last bit: those of an earlier call are kept",
+                "the gradients are the same for other parameters, to the last bit: those of an earlier call "
+                "are kept",
                 Mended(),
             )
     away = subject.but(batch=other)
@@ -475,7 +484,10 @@ def _none(subject: Subject, name: str, readings: Sequence[Reading], *, missing: 
     label = "missing_bias_gradient" if is_bias(subject, name) else "layer_not_trained"
     slopes = ", ".join(f"{r.slope.value:.3g}" for r in readings)
     how = "is missing" if missing else "is 0 everywhere"
-    says = f"the gradient of {name} {how}, and the loss changes with {name}: its slopes along random directions are {slopes}"
+    says = (
+        f"the gradient of {name} {how}, and the loss changes with {name}: its slopes along random directions "
+        f"are {slopes}"
+    )
     also = "layer_not_trained" if label == "missing_bias_gradient" else "weight_gradient_zero"
     return fault(
         f"gradient of {name}",
@@ -537,7 +549,10 @@ def _penalised_in_part(
         off = np.array([x for x in ratios if x])
         if len(off) >= max(4, len(ratios) // 3) and np.ptp(off) < 0.01 * abs(float(np.median(off))):
             middle = float(np.median(off))
-            says = f"the gradient of {name} is right but for {middle:+.4g}·{name} in {len(off)} of {len(ratios)} entries that were compared: a regulariser of part of it"
+            says = (
+                f"the gradient of {name} is right but for {middle:+.4g}·{name} in {len(off)} of "
+                f"{len(ratios)} entries that were compared: a regulariser of part of it"
+            )
             found[name] = fault(
                 f"gradient of {name}",
                 "regulariser_gradient_wrong",
@@ -553,7 +568,10 @@ def _of_penalty(subject: Subject, name: str, difference: float) -> Finding:
     """Return the finding of a gradient that is off by a multiple of its parameter."""
     inside = penalty(subject).get(name, 0.0)
     has = f"the loss has {inside / 2:.4g}·Σ{name}²" if inside else f"the loss has no term of {name} alone"
-    says = f"the gradient of {name} is right but for {difference:+.4g}·{name}: {has}, and the gradient has {inside + difference:.4g}·{name} of it"
+    says = (
+        f"the gradient of {name} is right but for {difference:+.4g}·{name}: {has}, and the gradient has "
+        f"{inside + difference:.4g}·{name} of it"
+    )
     if not inside and difference > 0:
         return Finding(
             output=f"gradient of {name}",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.adaptive import Adaptive
 from whygrad.diagnosis.training.data import (
     all_samples,
     class_indices,
@@ -18,7 +19,6 @@ from whygrad.diagnosis.training.data import (
 )
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
-from whygrad.diagnosis.training.adaptive import Adaptive
 from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, pair, rebuilt, sample_axes
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import constant_loss, run
@@ -53,7 +53,10 @@ def suspect_inputs(subject: Subject) -> Iterator[Suspicion]:
         "samples",
         "input_not_normalised",
         f"the samples are of an unusual size{kind}: {says}",
-        lesson="The gradient of the first weights is multiplied by the samples: samples 100 times as large want a rate 10,000 times as small there.",
+        lesson=(
+            "The gradient of the first weights is multiplied by the samples: samples 100 times as large "
+            "want a rate 10,000 times as small there."
+        ),
     )
     yield Suspicion(
         finding,
@@ -169,7 +172,10 @@ def suspect_precision(subject: Subject, given: Trial) -> Iterator[Suspicion]:
         "numbers",
         "float32_precision",
         says,
-        lesson="float32 has 7 digits, float16 three: small updates of large numbers are lost, and differences of near ones keep none.",
+        lesson=(
+            "float32 has 7 digits, float16 three: small updates of large numbers are lost, and differences "
+            "of near ones keep none."
+        ),
         also=() if given.finite else ("overflow",),
     )
     yield Suspicion(
@@ -212,8 +218,14 @@ def examine_overfitting(subject: Subject) -> Evidence:
     best = min(trials, key=lambda t: min(t.losses) if t.finite else np.inf)
     if not best.finite or min(best.losses) < 0.7 * constant or best.steps < 150:
         return Evidence("learning", says=f"{best}")
-    says = f"not even {how} can be learned by heart: at best the loss comes to {min(best.losses):.3g}, and {constant:.3g} is what a constant answer costs"
-    fix = "look at what limits the outputs: the last layer's unit, too few hidden units, equal samples with different labels"
+    says = (
+        f"not even {how} can be learned by heart: at best the loss comes to {min(best.losses):.3g}, and "
+        f"{constant:.3g} is what a constant answer costs"
+    )
+    fix = (
+        "look at what limits the outputs: the last layer's unit, too few hidden units, equal samples with "
+        "different labels"
+    )
     return Evidence(
         "learning",
         (
@@ -223,7 +235,10 @@ def examine_overfitting(subject: Subject) -> Evidence:
                 says,
                 fix=fix,
                 experiment="; ".join(map(str, trials)),
-                lesson="A network that can learn at all learns a few samples by heart. If it does not, the data or the network rules it out, not the optimiser.",
+                lesson=(
+                    "A network that can learn at all learns a few samples by heart. If it does not, the "
+                    "data or the network rules it out, not the optimiser."
+                ),
             ),
         ),
     )
@@ -258,7 +273,8 @@ def examine_evaluation(subject: Subject, after: Trial) -> Evidence:
             if value > 3 * max(trained, 0.05 * after.first) and value > 0.5 * after.first:
                 findings.append(
                     _mismatch(
-                        f"after {after.steps} steps the loss of the batch is {trained:.3g} in training and {value:.3g} in evaluation"
+                        f"after {after.steps} steps the loss of the batch is {trained:.3g} in training and "
+                        f"{value:.3g} in evaluation"
                     )
                 )
         if labels is not None and subject.scores_function is not None and not findings:
@@ -285,7 +301,8 @@ def _accuracy(subject: Subject, after: Trial, labels: Array, x: Any) -> list[Fin
     if after.last < 0.25 * after.first and right < max(0.5, 0.5 + frequent / 2):
         return [
             _mismatch(
-                f"after {after.steps} steps the loss of the batch has fallen from {after.first:.3g} to {after.last:.3g}, and only {right:.0%} of the same batch is predicted rightly"
+                f"after {after.steps} steps the loss of the batch has fallen from {after.first:.3g} to "
+                f"{after.last:.3g}, and only {right:.0%} of the same batch is predicted rightly"
             )
         ]
     return []
@@ -296,6 +313,12 @@ def _mismatch(says: str) -> Finding:
         "evaluation",
         "train_eval_mismatch",
         says,
-        fix="give evaluation the same inputs, scaling and layers as training; dropout off, and the running statistics of batch normalisation kept",
-        lesson="What is predicted must be computed as it was trained, but for dropout and the statistics of batch normalisation.",
+        fix=(
+            "give evaluation the same inputs, scaling and layers as training; dropout off, and the running "
+            "statistics of batch normalisation kept"
+        ),
+        lesson=(
+            "What is predicted must be computed as it was trained, but for dropout and the statistics of "
+            "batch normalisation."
+        ),
     )

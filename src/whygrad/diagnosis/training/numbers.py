@@ -16,10 +16,14 @@ from whygrad.typing import Array
 _LOGS = ("log", "log2", "log10", "log1p", "xlogy")
 _EXPS = ("exp", "exp2", "expm1", "sinh", "cosh")
 _LESSONS = {
-    "log_of_zero": "A probability that rounds to 0 has the logarithm −∞. From logits, log p = z − max z − log Σ exp(z − max z) is finite for all of them.",
-    "softmax_overflow": "exp(z) overflows for z above 709 in float64 and 88 in float32. Subtracting the largest score changes no probability, and no exp is above 1 then.",
-    "division_by_zero": "Where the divisor can be 0, as a deviation or a norm can, a small number is added to it, or its case is treated apart.",
-    "overflow": "Numbers beyond 1.8e308, in float32 beyond 3.4e38, are infinite, and ∞ − ∞ and 0·∞ are NaN from there on.",
+    "log_of_zero": "A probability that rounds to 0 has the logarithm −∞. From logits, log p = z − max z − log "
+    "Σ exp(z − max z) is finite for all of them.",
+    "softmax_overflow": "exp(z) overflows for z above 709 in float64 and 88 in float32. Subtracting the "
+    "largest score changes no probability, and no exp is above 1 then.",
+    "division_by_zero": "Where the divisor can be 0, as a deviation or a norm can, a small number is added to "
+    "it, or its case is treated apart.",
+    "overflow": "Numbers beyond 1.8e308, in float32 beyond 3.4e38, are infinite, and ∞ − ∞ and 0·∞ are NaN "
+    "from there on.",
 }
 
 
@@ -101,7 +105,10 @@ def _told(
         )
     label, why, fix = classified(culprit)
     place = f"line {culprit.line} of {culprit.file}, in {culprit.function}"
-    says = f"the {what} is {shown}: the first number that is not finite comes from {culprit.expression} ({place}), {why}"
+    says = (
+        f"the {what} is {shown}: the first number that is not finite comes from {culprit.expression} "
+        f"({place}), {why}"
+    )
     if sample is not None:
         says += f"; the first sample with it is number {sample}"
     return fault(

@@ -14,7 +14,10 @@ from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt, sam
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
 
-_TWICE = "A loss that takes logits applies the softmax itself. Of probabilities it makes another, flatter softmax: with 10 classes the surest right answer still costs 1.46, and gradients are small."
+_TWICE = (
+    "A loss that takes logits applies the softmax itself. Of probabilities it makes another, flatter "
+    "softmax: with 10 classes the surest right answer still costs 1.46, and gradients are small."
+)
 
 
 def examine_outputs(subject: Subject) -> Evidence:
@@ -93,9 +96,16 @@ def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None
 def _fed_with_probabilities(label: str, k: int, values: list[float]) -> Finding:
     shown = ", ".join(f"{v:.4f}" for v in sorted({round(v, 4) for v in values}))
     if label == "softmax_applied_twice":
-        says = f"the loss applies a softmax to what is already one: with a last layer of the size 10⁴ each sample costs {shown}, as the softmax of a softmax over {k} classes does; of logits it would cost 0 or thousands"
+        says = (
+            "the loss applies a softmax to what is already one: with a last layer of the size 10⁴ each "
+            f"sample costs {shown}, as the softmax of a softmax over {k} classes does; of logits it would "
+            "cost 0 or thousands"
+        )
     else:
-        says = f"the loss wants logits and gets what a sigmoid gave: with a last layer of the size 10⁴ each sample costs {shown}, as logits of 0 and 1 do; of real ones it would cost 0 or thousands"
+        says = (
+            "the loss wants logits and gets what a sigmoid gave: with a last layer of the size 10⁴ each "
+            f"sample costs {shown}, as logits of 0 and 1 do; of real ones it would cost 0 or thousands"
+        )
     other = {
         "softmax_applied_twice": "probabilities_for_logits",
         "probabilities_for_logits": "softmax_applied_twice",
@@ -137,7 +147,8 @@ def _at_chance(subject: Subject, k: int, n: int) -> Finding | str:
             for size in (chance, n * chance):
                 if n > 2 and abs(value / (factor * size) - 1) < 1e-4 and abs(value / chance - 1) > 1e-3:
                     return _formula(
-                        f"the loss {says}: with all parameters at 0 it is {value:.5g}, and {k} equally likely classes cost ln {k} = {chance:.5g}",
+                        f"the loss {says}: with all parameters at 0 it is {value:.5g}, and {k} equally likely "
+                        f"classes cost ln {k} = {chance:.5g}",
                         factor,
                     )
     for size in (math.log(n), n * math.log(n)):
@@ -145,7 +156,8 @@ def _at_chance(subject: Subject, k: int, n: int) -> Finding | str:
             return fault(
                 "loss",
                 "softmax_wrong_axis",
-                f"with all parameters at 0 the loss is ln {n} = {value:.5g} and not ln {k}: the softmax is taken over the {n} samples and not over the {k} classes",
+                f"with all parameters at 0 the loss is ln {n} = {value:.5g} and not ln {k}: the softmax is "
+                f"taken over the {n} samples and not over the {k} classes",
                 fix="sum over the axis of the classes, with keepdims=True",
                 also="loss_formula_wrong",
             )
@@ -160,7 +172,10 @@ def _formula(says: str, factor: float) -> Finding:
         says,
         fix=fix,
         also="sign_error" if factor < 0 else "",
-        lesson="With all parameters at 0 every class is equally likely: a cross-entropy then costs ln K a sample, whatever the network is.",
+        lesson=(
+            "With all parameters at 0 every class is equally likely: a cross-entropy then costs ln K a "
+            "sample, whatever the network is."
+        ),
     )
 
 
@@ -193,13 +208,19 @@ def _blind(subject: Subject, labels: Array) -> Finding | None:
                 return None
     except CallFailed:
         return None
-    says = f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch change no digit of it"
+    says = (
+        f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch "
+        "change no digit of it"
+    )
     return fault(
         "loss",
         "loss_formula_wrong",
         says,
         fix="take of each sample the probability of its own label: p[np.arange(n), t], not p[:, t]",
-        lesson="A loss compares every sample with its own label. One that does not change when labels change places teaches nothing about them.",
+        lesson=(
+            "A loss compares every sample with its own label. One that does not change when labels change "
+            "places teaches nothing about them."
+        ),
     )
 
 
@@ -225,14 +246,19 @@ def _broadcast(subject: Subject) -> Finding | None:
         min(abs(whole - mean), abs(whole - total)) > 1e3 * near
         and min(abs(column - mean), abs(column - total)) <= 10 * near
     ):
-        says = f"targets of shape {t.shape} are broadcast against predictions of shape ({len(t)}, 1): the loss is {whole:.5g}, and that of the samples one by one has the mean {mean:.5g}"
+        says = (
+            f"targets of shape {t.shape} are broadcast against predictions of shape ({len(t)}, 1): the loss "
+            f"is {whole:.5g}, and that of the samples one by one has the mean {mean:.5g}"
+        )
         return fault(
             "loss",
             "loss_formula_wrong",
             says,
             fix="t = t[:, None]",
             experiment=f"with t[:, None] the loss is {column:.5g}",
-            lesson="NumPy makes an (N, N) array of (N, 1) and (N,): every prediction is compared with every target.",
+            lesson=(
+                "NumPy makes an (N, N) array of (N, 1) and (N,): every prediction is compared with every target."
+            ),
         )
     return None
 

@@ -20,7 +20,10 @@ _FAR_BELOW = 0.02
 _FAR = 4.0
 #: From here on momentum takes hundreds of steps to come to rest.
 _MUCH_MOMENTUM = 0.95
-_HIGH = "Along the direction of curvature λ a step of gradient descent multiplies the distance from the valley's floor by 1 − ηλ. Beyond η = 2/λ that is below −1, and every step overshoots by more than the last."
+_HIGH = (
+    "Along the direction of curvature λ a step of gradient descent multiplies the distance from the valley's "
+    "floor by 1 − ηλ. Beyond η = 2/λ that is below −1, and every step overshoots by more than the last."
+)
 
 
 def examine_rate(subject: Subject) -> Evidence:
@@ -88,7 +91,10 @@ def _momentum(subject: Subject, rate: float, found: Curvature | None) -> Suspici
         "momentum",
         "momentum_too_high",
         says,
-        lesson="The steps add up to η/(1−β) times the gradient, and swing to and fro for about 1/(1−β) steps before they rest.",
+        lesson=(
+            "The steps add up to η/(1−β) times the gradient, and swing to and fro for about 1/(1−β) steps "
+            "before they rest."
+        ),
     )
     return Suspicion(
         finding,

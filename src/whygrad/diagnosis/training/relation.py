@@ -46,7 +46,9 @@ def examine_relation(subject: Subject, *, seed: int = 0) -> Evidence:
         says,
         fix="shuffle samples and labels with one permutation: x, t = x[order], t[order]",
         excess=excess,
-        experiment=f"shuffling the labels changes {share}: {right:.1%} before, {chance:.1%} ± {deviation:.1%} after",
+        experiment=(
+            f"shuffling the labels changes {share}: {right:.1%} before, {chance:.1%} ± {deviation:.1%} after"
+        ),
         lesson="A network can learn random labels by heart; it then knows nothing about other samples.",
     )
     return Evidence("labels", (finding,))

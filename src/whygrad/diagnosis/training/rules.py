@@ -79,7 +79,8 @@ def right_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
 def wrong_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
     """Yield rules that people write by mistake."""
     adam = {
-        "no correction": "leaves out both corrections, m/(1−β₁ᵗ) and v/(1−β₂ᵗ): the first steps are of the wrong size",
+        "no correction": "leaves out both corrections, m/(1−β₁ᵗ) and v/(1−β₂ᵗ): the first steps are of the "
+        "wrong size",
         "no m": "leaves out the correction of the mean, m/(1−β₁ᵗ)",
         "no v": "leaves out the correction of the mean square, v/(1−β₂ᵗ)",
         "power": "corrects by 1/βᵗ in place of 1/(1−βᵗ)",

@@ -62,7 +62,10 @@ def _symmetric(subject: Subject, names: list[str], after: Mapping[str, Array]) -
     which = ", ".join(zeros or names)
     moved = max(float(np.abs(after[n] - subject.params[n]).max()) for n in names)
     what = "zeros" if zeros else "equal in all units"
-    says = f"{which} start{'s' if len(zeros or names) == 1 else ''} as {what}, and after the first steps the units are still equal"
+    says = (
+        f"{which} start{'s' if len(zeros or names) == 1 else ''} as {what}, and after the first steps the "
+        "units are still equal"
+    )
     says += " and have not moved at all" if moved == 0 else f", although they moved by {moved:.2g}"
     return fault(
         f"first values of {which}",
@@ -70,7 +73,10 @@ def _symmetric(subject: Subject, names: list[str], after: Mapping[str, Array]) -
         says,
         fix="draw the weights at random: rng.normal(size=shape) * np.sqrt(2 / fan_in)",
         also="symmetric_initialisation" if zeros else "",
-        lesson="Equal units get equal gradients and stay equal: a layer of them is one unit. With zeros on both sides of it not even that one learns.",
+        lesson=(
+            "Equal units get equal gradients and stay equal: a layer of them is one unit. With zeros on "
+            "both sides of it not even that one learns."
+        ),
     )
 
 
@@ -128,7 +134,10 @@ def unusual_weights(subject: Subject, params: Mapping[str, Array] | None = None)
         size = float(np.sqrt(np.mean(w**2)))
         low, high = np.sqrt(1 / max(into, units)), np.sqrt(2 / into)
         stretched = float(np.linalg.norm(w.reshape(w.shape[0], -1), 2)) / (high * (np.sqrt(into) + np.sqrt(units)))
-        shown = f"{name} has {size:.3g} in root mean square, and {high:.3g} (√(2/{into})) keeps the variance from layer to layer"
+        shown = (
+            f"{name} has {size:.3g} in root mean square, and {high:.3g} (√(2/{into})) keeps the variance "
+            "from layer to layer"
+        )
         if size > _LARGE * high:
             found.append(Unusual(name, shown, True))
         elif stretched > _LARGE or (w.min() >= 0 and w.size > 8 and size > high):
@@ -157,7 +166,10 @@ def _together(subject: Subject, params: Mapping[str, Array] | None) -> list[Unus
     if len(hidden) < 3 or (small > _FADED and large < 1 / _FADED):
         return []
     product = small if small <= _FADED else large
-    says = f"each of {len(hidden)} layers multiplies the deviation of what passes by {np.prod(list(gains.values())) ** (1 / len(gains)):.2g}, together by {product:.2g}"
+    says = (
+        f"each of {len(hidden)} layers multiplies the deviation of what passes by "
+        f"{np.prod(list(gains.values())) ** (1 / len(gains)):.2g}, together by {product:.2g}"
+    )
     return [Unusual(n, says, small > _FADED) for n in hidden]
 
 

@@ -332,7 +332,7 @@ def _raising(node: ast.AST | None, event: _Event) -> tuple[ast.expr, Any] | None
         _evaluated(node, event)
     except (ArithmeticError, ValueError) as error:
         return (node, error)
-    except Exception:  # noqa: BLE001
+    except Exception:
         return None
     return None
 

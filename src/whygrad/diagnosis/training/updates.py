@@ -177,7 +177,10 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
         says,
         fix=f"subtract the learning rate times the gradient of {which}, in place or in what step returns",
         also="layer_not_trained" if label != "layer_not_trained" else "",
-        lesson="A parameter that no update reaches stays as it was drawn. The others learn around it, so that the loss falls and nothing is noticed.",
+        lesson=(
+            "A parameter that no update reaches stays as it was drawn. The others learn around it, so that "
+            "the loss falls and nothing is noticed."
+        ),
     )
 
 
@@ -282,7 +285,10 @@ def _cut_to_one_length(steps: Sequence[Recorded], betas: tuple[float, ...]) -> E
         if rule.family in ("momentum", "nesterov"):
             fit = fitted(rule, unit, decays=False)
             if fit.misfit < _TOLERANCE and fit.rate > 0:
-                says = f"the steps are those of {rule.name} with gradients cut to one length in every step: they were {min(lengths):.3g} to {max(lengths):.3g} long"
+                says = (
+                    f"the steps are those of {rule.name} with gradients cut to one length in every step: "
+                    f"they were {min(lengths):.3g} to {max(lengths):.3g} long"
+                )
                 return Evidence("updates", (fault("update", "clipping_always", says),))
     return None
 
@@ -294,7 +300,10 @@ def _follows(subject: Subject, fit: Fit) -> Evidence:
         f" with weight decay {fit.decay / fit.rate:.3g}" if fit.decay else ""
     )
     if fit.rate < 0:
-        says = f"the steps are those of {fit.rule.name} with the opposite sign: they add {-fit.rate:.4g} times the gradient, and climb"
+        says = (
+            f"the steps are those of {fit.rule.name} with the opposite sign: they add {-fit.rate:.4g} times "
+            "the gradient, and climb"
+        )
         return Evidence(
             "updates",
             (
@@ -312,7 +321,10 @@ def _follows(subject: Subject, fit: Fit) -> Evidence:
         halves = {"N": float(n), "N/2": n / 2} if n and n > 2 else {}
         named = factor_name(factor, halves)
         if named and abs(factor - 1) > 1e-3 and named not in ("1", "2", "1/2"):
-            says = f"the steps are {factor:.5g} times the learning rate given ({named} with N = {n}): a mean over the samples in place of a sum, or the reverse"
+            says = (
+                f"the steps are {factor:.5g} times the learning rate given ({named} with N = {n}): a mean "
+                "over the samples in place of a sum, or the reverse"
+            )
             return Evidence(
                 "updates",
                 (
@@ -340,7 +352,10 @@ def _follows(subject: Subject, fit: Fit) -> Evidence:
             ),
         )
     if subject.momentum and fit.rule.family == "sgd" and not subject.optimizer:
-        says = f"a momentum of {subject.momentum:g} was given, and the steps are those of plain gradient descent: nothing of a step is kept for the next"
+        says = (
+            f"a momentum of {subject.momentum:g} was given, and the steps are those of plain gradient "
+            "descent: nothing of a step is kept for the next"
+        )
         return Evidence(
             "updates",
             (
@@ -413,7 +428,11 @@ def _one_by_one(subject: Subject, steps: Sequence[Recorded]) -> Evidence | None:
     ):
         near = [_cosine(r.taken[n], r.gradients[n]) for r in steps for n in odd]
         if min(near) > 0.2:
-            says = f"the steps of {', '.join(sorted(exact, key=names.index))} are exact, and those of {', '.join(odd)}, which lie before, are near their gradients and not equal to them: the later layers were updated before dx was computed from their weights"
+            says = (
+                f"the steps of {', '.join(sorted(exact, key=names.index))} are exact, and those of "
+                f"{', '.join(odd)}, which lie before, are near their gradients and not equal to them: the "
+                "later layers were updated before dx was computed from their weights"
+            )
             return Evidence(
                 "updates",
                 (
@@ -485,15 +504,21 @@ def _clipped(steps: Sequence[Recorded], factors: Sequence[float], rate: float) -
     varied = float(np.ptp(factors)) > 1e-3 * max(factors)
     if (
         varied
-        and 0 < min(factors)
+        and min(factors) > 0
         and max(factors) < 0.999
         and np.ptp(lengths) <= 0.5 * np.ptp(factors) / max(factors) * max(lengths)
     ):
-        says = f"every step is about {lengths[0] / rate:.4g} times the learning rate long: gradients are clipped, to {min(factors):.2g} to {max(factors):.2g} of their length"
+        says = (
+            f"every step is about {lengths[0] / rate:.4g} times the learning rate long: gradients are "
+            f"clipped, to {min(factors):.2g} to {max(factors):.2g} of their length"
+        )
         return Evidence("updates", (fault("update", "clipping_always", says, share=max(factors)),))
     return Evidence(
         "updates",
-        says=f"the steps are along the gradients, {min(factors):.3g} to {max(factors):.3g} times the learning rate given",
+        says=(
+            f"the steps are along the gradients, {min(factors):.3g} to {max(factors):.3g} times the "
+            "learning rate given"
+        ),
     )
 
 
@@ -550,7 +575,10 @@ def _unknown(subject: Subject, best: Fit) -> Evidence:
     if subject.optimizer and best.rule.family != "sgd":
         pass
     if subject.optimizer:
-        says = f"the steps do not follow {subject.optimizer}'s formula, nor any other that is known; {best.rule.name} comes nearest and misses by {best.misfit:.1%}"
+        says = (
+            f"the steps do not follow {subject.optimizer}'s formula, nor any other that is known; "
+            f"{best.rule.name} comes nearest and misses by {best.misfit:.1%}"
+        )
         return Evidence(
             "updates",
             (
@@ -566,6 +594,7 @@ def _unknown(subject: Subject, best: Fit) -> Evidence:
     return Evidence(
         "updates",
         untested=(
-            f"the formula of the update: it is none that is known here ({best.rule.name} comes nearest and misses by {best.misfit:.1%})",
+            f"the formula of the update: it is none that is known here ({best.rule.name} comes nearest and "
+            f"misses by {best.misfit:.1%})",
         ),
     )
