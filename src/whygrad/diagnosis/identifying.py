@@ -6,6 +6,8 @@ activations, poolings, skip connections and loss lie between them is tried until
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
@@ -34,8 +36,9 @@ def identified(
     x: Array,
     t: Array,
     rng: np.random.Generator,
+    until: float = math.inf,
 ) -> Chain | None:
-    """Return the chain whose loss this is; None where none of those tried gives it."""
+    """Return the chain whose loss this is; None where none of those tried, until some time, gives it."""
     draws = [
         {n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()}
         for _ in range(DRAWS)
@@ -47,7 +50,7 @@ def identified(
         for images, goal, columns in _readings(x, t):
             skips = _with_skips(params, images) if kinds is HIDDEN else ()
             for stages in (*layouts(params, images), *skips):
-                found = _fitting_chain(stages, kinds, draws, values, images, goal, columns)
+                found = _fitting_chain(stages, kinds, draws, values, images, goal, columns, until)
                 if found is not None:
                     return found
     return None
@@ -164,11 +167,13 @@ def _after_convolution(
 
 def _fitting_chain(
     stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], values: Array, x: Array,
-    t: Array, columns: bool,
+    t: Array, columns: bool, until: float,
 ) -> Chain | None:  # fmt: skip
     """Return the chain with the activations and the loss that give the values."""
     try:
         for grown, images in _grown(stages, kinds, draws, x):
+            if time.monotonic() > until:
+                return None
             flat = images[0].ndim == 2
             outs = images if flat else [o.reshape(len(o), -1) for o in images]
             body = grown if flat or grown[-1].kind == "flatten" else (*grown, Stage("flatten"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +42,7 @@ ALL = "all parameters"
 def diagnose_network(
     loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (),
     *,
-    seed: int = 0, time_limit: float = TIME_LIMIT,
+    seed: int = 0, time_limit: float = TIME_LIMIT, patience: float = math.inf,
 ) -> Diagnosis:  # fmt: skip
     """Say what is wrong with the hand-written gradients of a network.
 
@@ -56,6 +57,7 @@ def diagnose_network(
         inputs: the data, most often (x, t).
         seed: of further parameters beside those given.
         time_limit: seconds that one call may take.
+        patience: seconds that finding the network out may take.
 
     Returns:
         The diagnosis, with one finding for each parameter.
@@ -92,6 +94,7 @@ def diagnose_network(
         arrays[str(name)] = array
     limited = Limited(time_limit)
     case = _Case(limited.wrap("loss", loss), limited.wrap("gradients", gradients), arrays, tuple(inputs))
+    case.until = began + patience
     source = source_of(loss, gradients)
 
     def work() -> Diagnosis:
@@ -115,6 +118,7 @@ class _Case:
     params: dict[str, Array]
     inputs: tuple[Any, ...]
     calls: int = 0
+    until: float = math.inf
 
     def loss(self, params: Mapping[str, Array], inputs: tuple[Any, ...] | None = None) -> float:
         """Return the loss; NaN where it fails."""
@@ -218,7 +222,7 @@ def _known(case: _Case, rng: np.random.Generator) -> Chain | None:
     x, t = as_array(case.inputs[0]), as_array(case.inputs[1])
     if x is None or t is None or not x.ndim:
         return None
-    return identified(case.loss, case.params, x, t, rng)
+    return identified(case.loss, case.params, x, t, rng, case.until)
 
 
 def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:

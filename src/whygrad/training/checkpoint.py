@@ -162,9 +162,21 @@ class Checkpoints:
 
     def save(self, step: Step) -> None:
         """Write a checkpoint after ``step``, unless there is one, and drop those before the last two."""
-        path = self.directory / f"step-{step.step:08d}"
+        self._write(step.state)
+
+    def restore(self, state: TrainingState | None) -> None:
+        """Make ``state`` the last checkpoint: drop those after it, all of them for None or a state at step 0."""
+        step = state.step if state is not None else 0
+        for path in self._paths():
+            if int(path.name.removeprefix("step-")) > step:
+                shutil.rmtree(path, ignore_errors=True)
+        if state is not None and step:
+            self._write(state)
+
+    def _write(self, state: TrainingState) -> None:
+        path = self.directory / f"step-{state.step:08d}"
         if not path.exists():
-            save_checkpoint(path, step.state, self.optimizer)
+            save_checkpoint(path, state, self.optimizer)
         for old in self._paths()[:-2]:
             shutil.rmtree(old, ignore_errors=True)
 

@@ -6,6 +6,7 @@ checkpoints/          the last two training states
 model.safetensors     the trained parameters, under the names that they have in PyTorch
 best.safetensors      with early stopping, the best ones so far
 summary.json          what the finished run reached
+stopped.json          why the monitor stopped the run, until it is resumed
 """
 
 from __future__ import annotations
@@ -44,13 +45,14 @@ from whygrad.training.files import (
 )
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
+from whygrad.training.monitor import Lost, Monitor
 from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
 
 _CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
-_CHECKPOINTS = "checkpoints"
+_CHECKPOINTS, _STOPPED = "checkpoints", "stopped.json"
 
 
 class Run:
@@ -110,9 +112,29 @@ class Run:
         except DataError as error:
             raise FileError(error.where, error.expected, error.received, error.remedy) from None
 
+    @property
+    def watched(self) -> bool:
+        """Whether the run was begun with a monitor."""
+        return self.config.get("watch") is True
+
+    @property
+    def stopped(self) -> dict[str, Any] | None:
+        """Why the monitor stopped the run: ``step``, ``reason`` and ``restored_step``; None if it did not.
+
+        Raises:
+            FileError: what stands there is damaged.
+        """
+        return read_json(self.path / _STOPPED) if (self.path / _STOPPED).exists() else None
+
     @classmethod
     def create(
-        cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs"), *, facts: Facts | None = None
+        cls,
+        recipe: Recipe,
+        path: Path | None = None,
+        parent: Path = Path("runs"),
+        *,
+        facts: Facts | None = None,
+        watch: bool = False,
     ) -> Run:
         """Make the directory of a new run.
 
@@ -121,11 +143,13 @@ class Run:
             path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
             facts: what is known of its data, so that it can be used without them.
+            watch: whether it is to be trained with a monitor, which a resumed run remembers.
 
         Raises:
             FileError: the directory is in use or cannot be written.
         """
         made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
+        made_with |= {"watch": True} if watch else {}
         data = {} if facts is None else {"data": facts.to_dict()}
         files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()} | data)}
         if path is not None:
@@ -169,22 +193,39 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
-    def steps(self, experiment: Experiment, *, keep_gradients: bool = False) -> Iterator[Step]:
+    def monitor(self, experiment: Experiment) -> Monitor:
+        """Return a monitor for ``steps``."""
+        data = experiment.train
+        return Monitor(
+            experiment.model,
+            data.images,
+            data.labels,
+            loss=experiment.loss,
+            batch_size=min(self.recipe.batch_size, len(data.labels)),
+        )
+
+    def steps(
+        self, experiment: Experiment, monitor: Monitor | None = None, *, keep_gradients: bool = False
+    ) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
 
         Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
-        stops, be it by an exception.
+        stops, be it by an exception. A monitor's signals are written with them. When it says that the run is lost,
+        checkpoints of what went wrong are dropped, so that the last one is the last good one, and what happened
+        is written to ``stopped.json``.
 
         Args:
             experiment: what the recipe stands for.
+            monitor: a new one, or None.
             keep_gradients: let each step hold its gradients.
 
         Raises:
             FileError: a damaged checkpoint, or no room to write.
-            NonFiniteError: the loss is not finite any more.
+            NonFiniteError: the loss is not finite any more, and there is no monitor.
+            LostError: the monitor says that the run is lost, and why.
         """
         with self._locked():
-            yield from self._steps(experiment, keep_gradients)
+            yield from self._steps(experiment, monitor, keep_gradients)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -204,7 +245,7 @@ class Run:
         finally:
             os.close(handle)
 
-    def _steps(self, experiment: Experiment, keep_gradients: bool) -> Iterator[Step]:
+    def _steps(self, experiment: Experiment, monitor: Monitor | None, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
         checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
         for directory in (self.path, checkpoints.directory):
@@ -217,6 +258,9 @@ class Run:
         check_parameters(self.path, experiment.model, state.params)
         metrics = Metrics(self.path / "metrics.jsonl", state.step)
         stopping = self._stopping(metrics)
+        if monitor is not None:
+            monitor.begin(state.params, state, metrics.records)
+        (self.path / _STOPPED).unlink(missing_ok=True)
         steps = fit(
             experiment.model,
             state.params,
@@ -237,19 +281,31 @@ class Run:
         with closing(metrics):
             try:
                 while stopping is None or not stopping.stopped:
-                    step = next(steps, None)
+                    step = _next(steps, monitor)
                     if step is None:
                         break
+                    signals = monitor.update(step) if monitor is not None else {}
                     self.validation = self._validate(experiment, step, stopping)
-                    metrics.write(step, **self.validation)
+                    metrics.write(step, **self.validation, **signals)
                     last = step
+                    if monitor is not None and monitor.lost is not None:
+                        raise monitor.lost.error()
                     if step.ends_epoch:
                         metrics.sync()
                         checkpoints.save(step)
                     yield step
             finally:
-                if last is not None:
+                if monitor is not None and monitor.lost is not None:
+                    self._restore(checkpoints, monitor.lost)
+                elif last is not None:
                     checkpoints.save(last)
+
+    def _restore(self, checkpoints: Checkpoints, lost: Lost) -> None:
+        """Leave the run as it was when nothing was wrong yet, and write down why."""
+        checkpoints.restore(lost.good)
+        restored = lost.good.step if lost.good is not None else 0
+        stopped = {"step": lost.step, "reason": lost.reason, "restored_step": restored}
+        write_file(self.path / _STOPPED, pack_json(stopped))
 
     def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
         """Return the early stopping of the recipe, if any, as far as it came before this run was interrupted."""
@@ -339,6 +395,16 @@ class Run:
         params = unpack_arrays(path, read_file(path))
         check_parameters(path, model, params)
         return params
+
+
+def _next(steps: Iterator[Step], monitor: Monitor | None) -> Step | None:
+    """Return the next step, None at the end; a monitor says why there is none."""
+    try:
+        return next(steps, None)
+    except NonFiniteError:
+        if monitor is None:
+            raise
+        raise monitor.failed().error() from None
 
 
 def _make_parents(path: Path) -> None:
