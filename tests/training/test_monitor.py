@@ -20,7 +20,7 @@ SIGNALS = {"watched_loss", "gradient_norm/fc1.weight", "dead/relu1", "update_rat
 
 
 def watched(path, recipe=RECIPE, stop_after=None):
-    """Train with a monitor, up to a step if one is given; return the run and the error that ended it, if one did."""
+    """Train with a monitor, up to a step if one is given; return the run and the error that ended it."""
     run = Run(path) if path.exists() else Run.create(recipe, path, watch=True)
     experiment = run.experiment()
     steps = run.steps(experiment, run.monitor(experiment))

@@ -61,7 +61,7 @@ def train(
         bool | None,
         typer.Option(
             "--watch/--no-watch",
-            help="Write what goes on inside to the metrics, and stop a run that is lost; a resumed run remembers it.",
+            help="Write to the metrics what goes on inside, and stop a run that is lost; remembered by the run.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
