@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "training": LOSSES | LAYERS | {"models", "optim", "data", "training", "checking"},
     "checking": LOSSES | LAYERS | {"checking"},
     "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
-    "diagnosis": OPS | {"checking", "diagnosis"},
+    "diagnosis": LOSSES | LAYERS | {"optim", "checking", "diagnosis"},
     "cli": {"*"},
     "__init__": {"*"},
     "__main__": {"cli"},
