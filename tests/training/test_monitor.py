@@ -232,3 +232,19 @@ def test_signals_can_be_read_as_json(tmp_path):
     run, _ = watched(tmp_path / "run", WILD)
     for line in (run.path / "metrics.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=pytest.fail)
+
+
+def test_a_stopped_run_goes_on_from_its_good_checkpoint_with_another_rate(tmp_path, monkeypatch):
+    recipe = dataclasses.replace(RECIPE, epochs=6, schedule="constant", learning_rate=0.02)
+    with monkeypatch.context() as patch:
+        spoilt_after(40, patch)
+        run, _ = watched(tmp_path / "run", recipe)
+    restored = run.stopped["restored_step"]
+    Run(run.path).amend(0.005)
+    resumed, error = watched(run.path)
+    assert error is None
+    rates = [record["learning_rate"] for record in read_metrics(run.path / "metrics.jsonl")]
+    assert rates == [0.02] * restored + [0.005] * (len(rates) - restored)
+    resumed.finish(resumed.experiment(), 1.0)
+    with pytest.raises(OptionError, match="for a run that was stopped"):
+        Run(run.path).amend(0.001)

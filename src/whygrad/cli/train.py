@@ -54,7 +54,10 @@ def train(
     ] = _DEFAULT.seed,
     out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/DATA-N if left out.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
+        Path | None,
+        typer.Option(
+            help="Continue this run, bit for bit; takes no other choices, save a --learning-rate if it was stopped."
+        ),
     ] = None,
     check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
     watch: Annotated[
@@ -86,13 +89,15 @@ def train(
         seed=seed,
     )
     chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "watch", "as_json"}:
+    if resume is not None and set(chosen) - {"resume", "check", "watch", "learning_rate", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
     # What is left to NumPy is too small to gain from threads of its own, which only get in the way of the kernels'.
     with threadpool_limits(1, "blas"):
         experiment = prepare(recipe) if resume is None else None
         run = Run(resume) if resume is not None else Run.create(recipe, out, watch=bool(watch))
+        if resume is not None and learning_rate is not None:
+            run.amend(learning_rate)
         set_num_threads(run.threads)
         experiment = experiment or run.experiment()
         shown = console.out() if not as_json else Console(quiet=True)
