@@ -328,7 +328,13 @@ FAULTS = (
         },
         definition=_STANDS,
     ),
-    _wrong("mlp: no derivative", dictionary.build, "no derivative", ("missing_activation_derivative",), _REAL),
+    _wrong(
+        "mlp: no derivative",
+        dictionary.build,
+        "no derivative",
+        ("missing_activation_derivative", "relu_mask_wrong_tensor"),
+        _REAL,
+    ),
     _wrong(
         "mlp: gate of dy",
         dictionary.build,
