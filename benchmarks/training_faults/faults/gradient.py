@@ -353,7 +353,7 @@ FAULTS = (
         "mlp: square weights transposed",
         dictionary.build,
         "transposed",
-        ("weight_gradient_transposed", "reshape_axes_wrong", "channel_axes_not_swapped"),
+        ("weights_not_transposed", "weight_gradient_transposed", "channel_axes_not_swapped"),
         _REAL,
         hidden=(40, 40),
     ),
