@@ -66,7 +66,7 @@ def _written(subject: Subject, function: Any) -> list[str]:
     params = subject.passed(subject.params)
     batch = copied(subject.batch)
     before, kept = {n: np.array(a) for n, a in subject.params.items()}, copied(batch)
-    subject.calls += 1
+    subject.tally[0] += 1
     guarded(lambda: function(params) if len(parameters(function)) == 1 else function(params, batch))
     now = params if subject.form is None else flattened(params)
     changed = [n for n, a in before.items() if n not in now or not _equal(a, now[n])]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Evidence, fault
-from whygrad.diagnosis.training.subject import CallFailed, Subject, pair, rebuilt, sample_axes
+from whygrad.diagnosis.training.subject import CallFailed, Subject, joined, pair, rebuilt, sample_axes
 from whygrad.typing import Array
 
 #: A root mean square beyond which, and a share of it below which, inputs are of an unusual size.
@@ -44,6 +44,19 @@ def samples_of(batch: Any) -> Samples | None:
     return Samples(np.moveaxis(x, axes[0], 0), np.moveaxis(t, axes[1], 0))
 
 
+def all_samples(subject: Subject, most: int = 4000) -> Samples | None:
+    """Return the samples of all that is known: the data, or the batches, or the batch."""
+    if subject.data is not None:
+        found = samples_of(subject.data)
+        if found is not None:
+            return found
+    if subject.batches is not None and len(subject.batches) > 1:
+        found = samples_of(joined(subject.batches[: max(1, most // max(subject.count or 1, 1))]))
+        if found is not None:
+            return found
+    return samples_of(subject.batch)
+
+
 def class_indices(t: Array) -> Array | None:
     """Return class indices of labels that are indices or one-hot; None where they are neither.
 
@@ -66,13 +79,12 @@ def class_indices(t: Array) -> Array | None:
 def examine_data(subject: Subject) -> Evidence:
     """Look at samples and labels: finite, paired, varied, of usual size, within the classes, in no order."""
     untested = []
-    whole = subject.data if subject.data is not None else subject.batch
     if pair(subject.batch) is None and subject.data is None:
         return Evidence("data", untested=("samples and labels: the batch is no pair (x, t)",))
     findings = [f for batch in _distinct(subject) for f in (_not_finite(batch), _lengths(batch)) if f is not None][:2]
     if findings:
         return Evidence("data", tuple(findings))
-    samples = samples_of(whole)
+    samples = all_samples(subject)
     if samples is None:
         return Evidence("data", untested=("samples and labels: they are no arrays of numbers",))
     findings += [f for f in (_constant(samples), _one_class(subject, samples)) if f is not None]
@@ -87,7 +99,7 @@ def examine_data(subject: Subject) -> Evidence:
 
 
 def _distinct(subject: Subject) -> list[Any]:
-    return [subject.batch] + ([subject.data] if subject.data is not None else [])
+    return [subject.batch, *([subject.data] if subject.data is not None else []), *(subject.batches or [])]
 
 
 def _not_finite(batch: Any) -> Finding | None:
@@ -172,7 +184,7 @@ def outputs(subject: Subject) -> tuple[int | None, str]:
 
 def _labels(subject: Subject) -> list[Finding]:
     """Return what is wrong with the form and range of labels."""
-    whole = samples_of(subject.data if subject.data is not None else subject.batch)
+    whole = all_samples(subject)
     if whole is None:
         return []
     t = whole.t
@@ -250,15 +262,16 @@ def unusual_size(x: Array) -> str | None:
     return None
 
 
-def normalised(x: Array) -> tuple[Array, str]:
-    """Return samples of a usual size, and how they were made."""
-    real = x.astype(x.dtype if x.dtype.kind == "f" else np.float64)
-    if float(real.min()) >= 0 and 100 < float(real.max()) <= 255.0:
-        return real / real.dtype.type(255), "x / 255"
-    if x.ndim > 2:
-        return (real - real.mean()) / max(float(real.std()), 1e-12), "(x - x.mean()) / x.std()"
-    spread = real.std(axis=0)
-    return ((real - real.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(real.dtype), "(x - x.mean(0)) / x.std(0)"
+def normalisation(x: Array) -> tuple[Callable[[Array], Array], str]:
+    """Return what brings samples to a usual size, and how it is written."""
+    if float(x.min()) >= 0 and 100 < float(x.max()) <= 255.0:
+        return lambda a: a.astype(np.float64) / 255, "x / 255"
+    real = x.astype(np.float64)
+    if x.ndim > 2 or x.shape[1] > 200 or float(np.ptp(real.std(axis=0))) <= 10 * float(real.std()):
+        mean, spread = float(real.mean()), max(float(real.std()), 1e-300)
+        return lambda a: (a - mean) / spread, "(x - x.mean()) / x.std()"
+    means, spreads = real.mean(axis=0), real.std(axis=0)
+    return lambda a: (a - means) / np.where(spreads > 0, spreads, 1), "(x - x.mean(0)) / x.std(0)"
 
 
 def _order(subject: Subject) -> Finding | None:

@@ -14,13 +14,14 @@ from whygrad.diagnosis.adapting import as_array
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.calling import examine_calling, is_random
 from whygrad.diagnosis.training.data import examine_data
-from whygrad.diagnosis.training.flow import dead_units, suspect_flow
+from whygrad.diagnosis.training.flow import dead_units, suspect_dead, suspect_flow
 from whygrad.diagnosis.training.gradient import Mended, compared
 from whygrad.diagnosis.training.implied import with_implied_gradients
 from whygrad.diagnosis.training.learning import (
     examine_evaluation,
     examine_overfitting,
     suspect_inputs,
+    suspect_labels,
     suspect_penalty,
     suspect_precision,
 )
@@ -30,11 +31,11 @@ from whygrad.diagnosis.training.own import subject_of_model
 from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
-from whygrad.diagnosis.training.start import examine_start, redrawn, unusual_weights
+from whygrad.diagnosis.training.start import equal_units, examine_start, redrawn, unusual_weights
 from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Clock, OutOfTime, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, tried
-from whygrad.diagnosis.training.trials import as_given, blank, fails, run
+from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, run
 from whygrad.diagnosis.training.updates import examine_updates
 from whygrad.errors import CheckError, OptionError
 from whygrad.layers import Layer
@@ -126,7 +127,7 @@ def diagnose_training(
     limited = Limited(time_limit)
     for attribute in ("loss_function", "gradients_function", "step_function", "scores_function", "evaluate_function"):
         function = getattr(case, attribute)
-        if function is not None:
+        if function is not None and case.inside is None:  # kernels of the package may have to be compiled first
             setattr(case, attribute, limited.wrap(attribute.removesuffix("_function"), function))
     examination = _Examination(case, thorough)
     try:
@@ -275,18 +276,21 @@ class _Examination:
     def _training(self, clipping: list[Finding]) -> Iterator[Evidence]:
         subject = self.subject
         given = self.given = self._ran(as_given(subject))
-        self.constant = blank(subject)
+        self.constant = constant_loss(subject)
         yield examine_start(subject, given.params)
         if clipping:
             yield self._clipped(clipping[0], given)
         how = fails(given, self.constant)
         if how is None:
+            yield from self._faster(given)
             yield Evidence("training", says=str(given))
             yield examine_evaluation(subject, given)
             return
-        explained = False
+        explained, strong = False, []
         for suspicion in self._suspicions(given, how):
             found = self._tried(suspicion, given)
+            if found is None and suspicion.strong:
+                strong.append(suspicion)
             if found is not None:
                 explained = True
                 yield Evidence(found.output, (self._with_more(found, given),))
@@ -295,13 +299,28 @@ class _Examination:
             if numbers.findings:
                 yield numbers
                 return
-        if not explained:
+        if not explained and strong:
+            tries = "; ".join(str(t) for t in self.trials[-len(strong[0].remedies) :])
+            note = f"nothing that was tried helps so soon: {tries}"
+            yield Evidence("flow", (shown_by(replace(strong[0].finding, notes=(note,)), given),))
+        elif not explained:
             yield from self._last_resort(given, how)
+
+    def _faster(self, given: Trial) -> Iterator[Evidence]:
+        """Say what keeps a training that learns from learning as it could, where much speaks for it."""
+        if given.first < 0.5 * self.constant or given.last < 0.05 * self.constant:
+            return
+        for suspicion in self._suspicions(given, ""):
+            found = self._tried(suspicion, given, learning=True)
+            if found is not None:
+                yield Evidence(found.output, (self._with_more(found, given),))
 
     def _suspicions(self, given: Trial, how: str) -> Iterator[Suspicion]:
         """Yield what may be why the training fails, what explains the rest first."""
         subject = self.subject
         yield from suspect_inputs(subject)
+        yield from suspect_labels(subject)
+        yield from suspect_dead(subject)
         yield from self._weights()
         yield from suspect_flow(subject, given)
         yield from suspect_rate(subject, given, how)
@@ -309,14 +328,21 @@ class _Examination:
         yield from suspect_penalty(subject, given)
 
     def _weights(self) -> Iterator[Suspicion]:
+        """Yield that the first weights are of an unusual size, or zeros, or equal units."""
         subject = self.subject
         unusual = unusual_weights(subject)
-        if not unusual:
+        equal = [n for n in subject.weights[:-1] if equal_units(subject.params[n])]
+        if not unusual and not equal:
             return
-        names = [u.name for u in unusual]
-        large = [u for u in unusual if u.large]
-        says = f"the first weights are too {'large' if large else 'small'}: {'; '.join(u.says for u in (large or unusual)[:2])}"
-        finding = fault("first values", "init_scale_wrong", says, lesson="Each layer multiplies the variance of what passes by fan_in·Var(w), forwards and back. 2/fan_in keeps it for ReLU, 1/fan_in for tanh.")
+        names = [u.name for u in unusual] or equal
+        if equal:
+            zeros = not any(np.any(subject.params[n]) for n in equal)
+            names = [n for n in subject.weights if not np.any(subject.params[n])] if zeros else equal
+            label, says = ("zero_initialisation" if zeros else "symmetric_initialisation"), f"{', '.join(names)} start as {'zeros' if zeros else 'equal units'}"
+        else:
+            large = [u for u in unusual if u.large]
+            label, says = "init_scale_wrong", f"the first weights are too {'large' if large else 'small'}: {'; '.join(u.says for u in (large or unusual)[:2])}"
+        finding = fault("first values", label, says, lesson="Each layer multiplies the variance of what passes by fan_in·Var(w), forwards and back. 2/fan_in keeps it for ReLU, 1/fan_in for tanh.")
 
         def remedy() -> Trial:
             drawn = redrawn(subject, names, np.random.default_rng(subject.seed))
@@ -369,8 +395,8 @@ class _Examination:
         says = f"the training {how}, and nothing that was tried helps"
         yield Evidence("training", (shown_by(fault("training", None, says), given),))
 
-    def _tried(self, suspicion: Suspicion, given: Trial) -> Finding | None:
-        found, ran = tried(self.subject, suspicion, given, self.constant)
+    def _tried(self, suspicion: Suspicion, given: Trial, *, learning: bool = False) -> Finding | None:
+        found, ran = tried(self.subject, suspicion, given, self.constant, learning=learning)
         self.trials += ran
         return found
 

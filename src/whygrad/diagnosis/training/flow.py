@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -50,30 +51,56 @@ def relative_gradients(subject: Subject, params: Mapping[str, Array] | None = No
 
 def dead_units(subject: Subject, params: Mapping[str, Array] | None = None) -> dict[str, float]:
     """Return of each layer the share of units that get no gradient at all from the batch."""
+    return {n: float(np.mean(still & silent)) for n, (still, silent) in _units(subject, params).items()}
+
+
+def flat_units(subject: Subject, params: Mapping[str, Array] | None = None) -> dict[str, float]:
+    """Return of each layer the share of units that get no gradient and yet speak to the next layer: they are saturated."""
+    return {n: float(np.mean(still & ~silent)) for n, (still, silent) in _units(subject, params).items()}
+
+
+def _units(subject: Subject, params: Mapping[str, Array] | None) -> dict[str, tuple[Array, Array]]:
+    """Return of each layer's units which get no gradient, and which are 0 for all samples, so that the next layer's weights get none."""
     gradients = subject.gradients(subject.params if params is None else params)
-    found = {}
-    for n, (_, units, axis) in fans(subject).items():
+    found: dict[str, tuple[Any, Any]] = {}
+    sizes = list(fans(subject).items())
+    for k, (n, (_, units, axis)) in enumerate(sizes):
         g = gradients.get(n)
-        if g is not None and g.shape == subject.params[n].shape and units > 1:
-            rows = np.moveaxis(g, axis if axis < g.ndim else 0, 0).reshape(g.shape[axis], -1)
-            found[n] = float(np.mean(~rows.any(axis=1)))
+        if g is None or g.shape != subject.params[n].shape or units < 2:
+            continue
+        still = ~np.moveaxis(g, axis, 0).reshape(units, -1).any(axis=1)
+        silent = np.ones(units, bool)
+        if k + 1 < len(sizes):
+            after, (into, _, next_axis) = sizes[k + 1]
+            h = gradients.get(after)
+            if h is not None and h.shape == subject.params[after].shape and h.any() and into % units == 0:
+                inwards = np.moveaxis(h, next_axis, 0).reshape(h.shape[next_axis], into)
+                per_unit = inwards.any(axis=0).reshape(units, -1)
+                silent = ~per_unit.any(axis=1)
+        found[n] = (still, silent)
     return found
 
 
 def suspect_flow(subject: Subject, given: Trial) -> Iterator[Suspicion]:
-    """Yield that units are dead or saturated, or gradients vanish or explode, where there is reason to think so."""
+    """Yield that units are saturated, or gradients vanish or explode, where there is reason to think so."""
     if subject.gradients_function is None:
         return
     try:
-        ratios, dead = relative_gradients(subject), dead_units(subject)
-        yield from _dead(subject, dead)
+        ratios = relative_gradients(subject)
         yield from _saturated(subject)
         yield from _by_depth(subject, ratios, given)
     except CallFailed:
         return
 
 
-def _dead(subject: Subject, dead: Mapping[str, float]) -> Iterator[Suspicion]:
+def suspect_dead(subject: Subject) -> Iterator[Suspicion]:
+    """Yield that units are dead, where most of a layer's are."""
+    if subject.gradients_function is None:
+        return
+    try:
+        dead = dead_units(subject)
+    except CallFailed:
+        return
     hidden = {n: share for n, share in dead.items() if share >= _DEAD and n != subject.weights[-1]}
     if not hidden:
         return
@@ -110,11 +137,15 @@ def _saturated(subject: Subject) -> Iterator[Suspicion]:
     before = float(np.linalg.norm(subject.gradients()[first])) if first in subject.gradients() else 0.0
     small = {n: (a * a.dtype.type(0.1) if a.dtype.kind == "f" and n in subject.names and _large(subject, n) else a) for n, a in subject.params.items()}
     after = float(np.linalg.norm(subject.gradients(small).get(first, np.zeros(1))))
-    if shares is None and not (after > 30 * before > 0 or (before == 0 and after > 0 and not _has_exact_zeros(subject))):
+    if shares is None and not (after > 30 * before > 0 or (before == 0 and after > 0 and not _has_exact_zeros(subject)) or max(flat_units(subject).values()) > _SATURATED):
         return
     if shares is not None and max(shares.values(), default=0.0) < _SATURATED:
         return
-    if shares:
+    flat = flat_units(subject)
+    if shares is None and max(flat.values(), default=0.0) > _SATURATED:
+        name, share = max(flat.items(), key=lambda item: item[1])
+        says = f"{share:.0%} of the units of {name} get no gradient from any sample, and are not 0: they are saturated"
+    elif shares:
         name, share = max(shares.items(), key=lambda item: item[1])
         says = f"{share:.0%} of the outputs of {name} are within 1 % of its bounds"
     else:
@@ -152,13 +183,21 @@ def _by_depth(subject: Subject, ratios: Mapping[str, float], given: Trial) -> It
     if 0 < first < _VANISHED * last:
         says = f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of later layers up to {last:.1e}: it vanishes on the way back through {len(values)} layers"
         finding = fault("flow", "vanishing_gradient", says, lesson="Each layer multiplies what comes back by its weights and its slopes. Below 1 the product shrinks with every layer: a sigmoid's slope is at most a quarter.", ratios=dict(ratios))
-        fix = "use ReLU with weights of variance 2/fan_in, normalisation or shortcuts; steps of one relative length in every layer were run and learn"
-        yield Suspicion(finding, [Remedy(lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject)), fix)])
+        yield Suspicion(finding, _against_vanishing(subject), strong=len(values) >= 5)
     sizes = [float(np.linalg.norm(g)) for n, g in subject.gradients().items() if n in subject.weights]
     if (first > _EXPLODED * max(values[-1], 1e-300) or sizes[0] > 1e3) and not given.finite and not unusual_weights(subject):
         says = f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of the last layer {values[-1]:.1e}: it grows on the way back through {len(values)} layers"
         finding = fault("flow", "exploding_gradient", says, lesson="Each layer multiplies what comes back by its weights. Above 1 the product grows with every layer.", ratios=dict(ratios))
         yield Suspicion(finding, [Remedy(lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject)), "smaller weights, normalisation, or gradients cut to a norm; steps of one relative length in every layer were run and learn")])
+
+
+def _against_vanishing(subject: Subject) -> list[Remedy]:
+    """Return trainings whose first layers move as much as the last ones."""
+    larger = {n: a * a.dtype.type(4) if n in subject.weights else a for n, a in subject.params.items()}
+    return [
+        Remedy(lambda: run(subject, "weights four times as large", subject.stepper(), params=larger, steps=150), "begin with larger weights, four times as large for sigmoids: that was run and learns; or use ReLU, normalisation, shortcuts"),
+        Remedy(lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject), steps=150), "use ReLU with weights of variance 2/fan_in, normalisation or shortcuts; steps of one relative length in every layer were run and learn"),
+    ]
 
 
 def layerwise(subject: Subject) -> Stepper:

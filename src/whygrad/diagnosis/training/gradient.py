@@ -11,10 +11,11 @@ import numpy as np
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
+from whygrad.diagnosis.training.data import class_indices, outputs
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, rebuilt
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
 
@@ -22,6 +23,8 @@ from whygrad.typing import Array
 _FINE, _COARSE = 2e-6, 2e-3
 #: Directions along which a wrong gradient is measured.
 _DIRECTIONS = 3
+#: Calls in one place until which an earlier one's gradient may come.
+_CALLS = 12
 _BIAS = ("b", "bias", "beta")
 
 
@@ -96,6 +99,9 @@ def _compared_at(
     tamer = None if tamed else _tamer(exact, at)
     if tamer is not None:
         return _compared_at(exact, tamer, exact.gradients(tamer), tolerance, rng, tamed=True)
+    formed = _with_other_labels(exact, at, directions, tolerance)
+    if formed is not None:
+        return GradientEvidence(Evidence("gradient", (formed,)), Mended())
     readings = {n: [first[n]] for n in wrong}
     for n in wrong:
         for _ in range(_DIRECTIONS - 1):
@@ -114,6 +120,27 @@ def _tamer(subject: Subject, at: dict[str, Array]) -> dict[str, Array] | None:
         if subject.loss(smaller) <= 1.5 * constant:
             return smaller
     return None
+
+
+def _with_other_labels(subject: Subject, at: dict[str, Array], directions: dict[str, Array], tolerance: float) -> Finding | None:
+    """Return that the gradients are right once the labels have another form."""
+    found, count = subject.xt(), outputs(subject)[0]
+    if found is None:
+        return None
+    t = np.asarray(found[1])
+    labels = class_indices(t) if t.ndim else None
+    if labels is None or not count or count < 2 or (t.ndim > 1 and t.shape[-1] == count) or labels.min() < 0 or labels.max() >= count:
+        return None
+    batch = rebuilt(subject.batch, found[0], np.eye(count)[labels])
+    other = subject.but(batch=batch)
+    try:
+        claimed = other.gradients(at)
+        if any(read(other, at, claimed, n, v).wrong(tolerance) for n, v in directions.items()):
+            return None
+    except CallFailed:
+        return None
+    says = f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: with indices its gradients are not those of its loss"
+    return fault("labels", "labels_one_hot", says, fix=f"t = np.eye({count})[t]", experiment=f"with np.eye({count})[t] every gradient is right", also="gradient_wrong")
 
 
 def read(subject: Subject, at: Mapping[str, Array], claimed: Mapping[str, Array], name: str, direction: Array) -> Reading:
@@ -142,30 +169,87 @@ def _wrong_shapes(subject: Subject, claimed: Mapping[str, Array]) -> list[Findin
 
 
 def _what_calls_leave(subject: Subject, at: dict[str, Array], rng: np.random.Generator, tolerance: float) -> GradientEvidence | None:
-    """Call the gradients elsewhere and then three times in one place: what earlier calls leave behind shows."""
+    """Call the gradients elsewhere and then several times in one place: what earlier calls leave behind shows."""
     direction = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in subject.names}
-    other = subject.part(np.arange(max(1, (subject.count or 2) // 2)))
-    try:
-        subject.gradients(subject.params, other)
-    except CallFailed:
-        subject.gradients(subject.params)
+    other = _other_batch(subject)
+    before = subject.gradients(subject.params, other)
     calls = [subject.gradients(at) for _ in range(3)]
-    claims = [sum(float((g[n] * direction[n]).sum()) for n in direction if n in g and g[n].shape == at[n].shape) for g in calls]
-    size = max(float(np.sqrt(sum(float(((g[n] * direction[n]) ** 2).sum()) for n in direction if n in g and g[n].shape == at[n].shape))) for g in calls)
-    if max(claims) - min(claims) <= 1e-6 * max(size, 1e-300):
-        return None
+    claims = [_claim(g, direction, at) for g in calls]
     truth = along(subject, at, direction)
+    size = max(_claim_size(g, direction, at) for g in calls)
     near = 3 * truth.error + 1e3 * tolerance * max(abs(truth.value), size / 10)
-    says, name = f"three calls in one place give {claims[0]:.6g}, {claims[1]:.6g} and {claims[2]:.6g} along one direction, and the loss's slope is {truth.value:.6g}", "gradients"
-    if abs((claims[2] - claims[1]) - truth.value) <= near and abs((claims[1] - claims[0]) - truth.value) <= near:
-        finding = fault(name, "gradients_not_zeroed", f"each call adds its gradients to those of the calls before: {says}",
-                        also="gradient_buffer_not_zeroed", fix="set the gradients to 0 at the beginning of each call", lesson=LESSONS.get("gradients_not_zeroed", ""))  # fmt: skip
+
+    def right(claim: float, slope: Slope = truth) -> bool:
+        return abs(claim - slope.value) <= near
+
+    steps = np.diff(claims)
+    told = ", ".join(f"{c:.6g}" for c in claims)
+    says = f"calls in one place give {told} along one direction, and the loss's slope is {truth.value:.6g}"
+    if all(right(float(step)) for step in steps) and not right(0.0):
+        finding = fault("gradients", "gradients_not_zeroed", f"each call adds its gradients to those of the calls before: {says}", also="gradient_buffer_not_zeroed",
+                        fix="set the gradients to 0 at the beginning of each call", lesson=LESSONS.get("gradients_not_zeroed", ""))  # fmt: skip
         return GradientEvidence(Evidence("gradient", (finding,)), Mended("the gradients without those of earlier calls", _Differences()))
-    if abs(claims[1] - truth.value) <= near and abs(claims[2] - truth.value) <= near:
-        finding = fault(name, "stale_gradient", f"the first call in a new place gives the gradient of the place before: {says}",
-                        also="stale_cache", fix="compute the forward pass of this call's parameters and batch before its gradients", lesson=LESSONS.get("stale_cache", ""))  # fmt: skip
-        return GradientEvidence(Evidence("gradient", (finding,)), Mended("the gradients of the second call", _Second(subject)))
+    if not right(claims[0]):
+        late = _late(subject, at, direction, claims, right)
+        if late:
+            says = f"in a new place the first right gradient is that of call {late + 1}: {says}"
+            return _stale_evidence(f"the gradients are those of an earlier call: {says}", Mended("the gradients of a later call", _Later(subject, late)))
+        if np.ptp(claims) <= 1e-9 * size and _equal(before, calls[0]):
+            return _stale_evidence("the gradients are the same for other parameters and another batch: those of the first call are kept", Mended())
+        if _equal(subject.gradients(subject.params), calls[0]):
+            return _stale_evidence("the gradients are the same for other parameters, to the last bit: those of an earlier call are kept", Mended())
+    away = subject.but(batch=other)
+    here, there = subject.gradients(at), away.gradients(at)
+    elsewhere = along(away, at, direction)
+    if _equal(here, there) and abs(elsewhere.value - truth.value) > 10 * near and right(claims[0]):
+        return _stale_evidence("the gradients of another batch are those of the first one, to the last bit: its samples are kept", Mended())
     return None
+
+
+def _other_batch(subject: Subject) -> Any:
+    """Return another batch, or part of the batch; the batch itself where there is no other."""
+    if len(subject.stream) > 1:
+        same = cast_batch(subject.stream[1], np.float64) if _double(subject) else subject.stream[1]
+    else:
+        same = subject.part(np.arange(max(1, (subject.count or 2) // 2)))
+    if same is None:
+        return subject.batch
+    try:
+        subject.loss(subject.params, same)
+        subject.gradients(subject.params, same)
+    except CallFailed:
+        return subject.batch
+    return same
+
+
+def _double(subject: Subject) -> bool:
+    return all(a.dtype == np.float64 for a in subject.params.values() if a.dtype.kind == "f")
+
+
+def _claim(g: Mapping[str, Array], direction: Mapping[str, Array], at: Mapping[str, Array]) -> float:
+    return sum(float((g[n] * v).sum()) for n, v in direction.items() if n in g and g[n].shape == at[n].shape)
+
+
+def _claim_size(g: Mapping[str, Array], direction: Mapping[str, Array], at: Mapping[str, Array]) -> float:
+    return float(np.sqrt(sum(float(((g[n] * v) ** 2).sum()) for n, v in direction.items() if n in g and g[n].shape == at[n].shape)))
+
+
+def _equal(a: Mapping[str, Array], b: Mapping[str, Array]) -> bool:
+    return any(np.any(g) for g in a.values()) and all(n in b and np.array_equal(g, b[n]) for n, g in a.items())
+
+
+def _late(subject: Subject, at: dict[str, Array], direction: dict[str, Array], claims: list[float], right: Callable[[float], bool]) -> int:
+    """Return after how many calls in one place its gradient comes; 0 where it does not."""
+    for k in range(1, _CALLS):
+        claim = claims[k] if k < len(claims) else _claim(subject.gradients(at), direction, at)
+        if right(claim):
+            return k
+    return 0
+
+
+def _stale_evidence(says: str, mended: Mended) -> GradientEvidence:
+    finding = fault("gradients", "stale_gradient", says, also="stale_cache", fix="compute the forward pass of this call's parameters and batch before its gradients", lesson=LESSONS.get("stale_cache", ""))
+    return GradientEvidence(Evidence("gradient", (finding,)), mended)
 
 
 class _Differences:
@@ -181,15 +265,16 @@ class _Differences:
         return own
 
 
-class _Second:
-    """Gradients of a second call in the same place."""
+class _Later:
+    """Gradients of a later call in the same place."""
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, calls: int) -> None:
+        self.subject, self.calls = subject, calls
 
     def __call__(self, gradients: dict[str, Array], params: Any, batch: Any) -> dict[str, Array]:
-        del gradients
-        return self.subject.gradients(params, batch)
+        for _ in range(self.calls):
+            gradients = self.subject.gradients(params, batch)
+        return gradients
 
 
 def _explained(
@@ -376,7 +461,13 @@ def _mend(mended: Mended, known: Mapping[str, Finding], subject: Subject) -> Non
 
 
 def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[Finding]:
-    """Return one finding for all parameters where all have the same constant factor."""
+    """Return one finding for several parameters with the same constant factor, or with errors that nothing explains."""
+    plain = [f for f in findings if f.cause == "gradient_wrong" and not f.notes]
+    if len(plain) > 1:
+        names = ", ".join(_bare(f) for f in plain)
+        says = f"the gradients of {names} are not those of the loss, and differ by no plain factor"
+        one = fault(f"gradients of {names}", "gradient_wrong", says, fix="compare them entry by entry: whygrad.check_gradient shows where they differ")
+        findings = [f for f in findings if f not in plain] + [one]
     factors = {round(float(f.evidence["factor"]), 5) for f in findings if "factor" in f.evidence}
     if len(findings) < 2 or len(factors) != 1 or not all("factor" in f.evidence for f in findings):
         return findings

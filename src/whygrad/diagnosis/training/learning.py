@@ -8,54 +8,71 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.data import class_indices, normalised, samples_of, unusual_size
+from whygrad.diagnosis.training.data import all_samples, class_indices, normalisation, outputs, samples_of, unusual_size
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
-from whygrad.diagnosis.training.rules import Rule, right_rules
-from whygrad.diagnosis.training.subject import CallFailed, Descent, Subject, rebuilt, sample_axes
+from whygrad.diagnosis.training.adaptive import Adaptive
+from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, pair, rebuilt, sample_axes
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
-from whygrad.diagnosis.training.trials import run
+from whygrad.diagnosis.training.trials import constant_loss, run
 from whygrad.typing import Array
 
 #: Samples that every network should be able to learn by heart.
 _FEW = 4
 
 
-class Adaptive:
-    """Adam at some rate, from any training's gradients."""
-
-    def __init__(self, subject: Subject, rate: float, change: Any = None, rule: Rule | None = None) -> None:
-        self.subject, self.rate, self.change = subject, rate, change
-        self.rule = rule or next(r for r in right_rules(()) if r.family == "adam")
-
-    def __call__(self, params: dict[str, Array], batch: Any) -> dict[str, Array]:
-        """Return the parameters after one update."""
-        gradients = self.subject.gradients(params, batch)
-        if self.change is not None:
-            gradients = self.change(gradients, params, batch)
-        gradients = {n: g for n, g in gradients.items() if g.shape == params[n].shape}
-        new = dict(params)
-        for name, step in self.rule.steps(gradients, params).items():
-            new[name] = (params[name] - self.rate * step).astype(params[name].dtype)
-        return new
-
-
 def suspect_inputs(subject: Subject) -> Iterator[Suspicion]:
     """Yield that the samples are of an unusual size."""
-    found, samples = subject.xt(), samples_of(subject.batch)
-    if found is None or samples is None:
+    samples = all_samples(subject)
+    if samples is None:
         return
     says = unusual_size(samples.x)
     if says is None:
         return
-    x = np.asarray(found[0])
-    axes = sample_axes(x, np.asarray(found[1]))
-    scaled, how = normalised(samples.x)
-    other = rebuilt(subject.batch, np.moveaxis(scaled, 0, axes[0] if axes else 0).astype(x.dtype if x.dtype.kind == "f" else np.float64), found[1])
+    x = samples.x
+    scale, how = normalisation(x)
+
+    def through(batch: Any) -> Any:
+        found = pair(batch)
+        assert found is not None
+        given = np.asarray(found[0])
+        axes = sample_axes(given, np.asarray(found[1]))
+        first = axes[0] if axes else 0
+        scaled = np.moveaxis(scale(np.moveaxis(given, first, 0)), 0, first)
+        return rebuilt(batch, scaled.astype(given.dtype if given.dtype.kind == "f" else np.float64), found[1])
+
     kind = f" as {x.dtype}" if x.dtype.kind in "iu" else ""
     finding = fault("samples", "input_not_normalised", f"the samples are of an unusual size{kind}: {says}",
                     lesson="The gradient of the first weights is multiplied by the samples: samples 100 times as large want a rate 10,000 times as small there.")  # fmt: skip
-    yield Suspicion(finding, [Remedy(lambda: run(subject, f"with {how}", subject.stepper(), batch=other), f"x = {how}, for training and for what is predicted later")])
+    yield Suspicion(finding, [Remedy(lambda: run(subject, f"with {how}", subject.stepper(), through=through), f"x = {how}, for training and for what is predicted later")])
+
+
+def suspect_labels(subject: Subject) -> Iterator[Suspicion]:
+    """Yield that class numbers are compared with every output, where one-hot rows belong."""
+    found, samples, count = subject.xt(), samples_of(subject.batch), outputs(subject)[0]
+    if found is None or samples is None or not count or count < 3:
+        return
+    labels = class_indices(samples.t)
+    if labels is None or (samples.t.ndim > 1 and samples.t.shape[-1] > 1) or labels.min() < 0 or labels.max() >= count:
+        return
+
+    def through(batch: Any) -> Any:
+        given = samples_of(batch)
+        numbers = class_indices(given.t) if given is not None else None
+        assert numbers is not None
+        x, t = (np.asarray(part) for part in pair(batch) or (0, 0))
+        axes = sample_axes(x, t)
+        rows = np.eye(count)[numbers]
+        return rebuilt(batch, x, rows.T if axes and axes[1] else rows)
+
+    try:
+        if not np.isfinite(subject.loss(subject.params, through(subject.batch))):
+            return
+    except (CallFailed, AssertionError):
+        return
+    says = f"the labels are class numbers up to {labels.max()}, and the code compares them with {count} outputs"
+    finding = fault("labels", "labels_one_hot", says, lesson="Numbers of classes are no amounts: outputs that come near to 7 say nothing about a seven.")
+    yield Suspicion(finding, [Remedy(lambda: run(subject, f"with np.eye({count})[t]", subject.stepper(), through=through), f"t = np.eye({count})[t]: that was run and learns")], other_loss=True)
 
 
 def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
@@ -92,7 +109,7 @@ def suspect_precision(subject: Subject, given: Trial) -> Iterator[Suspicion]:
         return
     says = f"the parameters are {subject.params[narrow[0]].dtype}, and in float64 the same training learns"
     finding = fault("numbers", "float32_precision", says, lesson="float32 has 7 digits, float16 three: small updates of large numbers are lost, and differences of near ones keep none.", also=() if given.finite else ("overflow",))
-    yield Suspicion(finding, [Remedy(lambda: run(subject, "in float64", subject.stepper(), params=wide.params, batch=wide.batch), "compute what cancels or overflows in float64")])
+    yield Suspicion(finding, [Remedy(lambda: run(subject, "in float64", subject.stepper(), params=wide.params, through=lambda b: cast_batch(b, np.float64)), "compute what cancels or overflows in float64")])
 
 
 def examine_overfitting(subject: Subject) -> Evidence:
@@ -100,9 +117,8 @@ def examine_overfitting(subject: Subject) -> Evidence:
     few, how = _few(subject)
     if few is None or subject.gradients_function is None:
         return Evidence("learning", untested=(f"whether a few samples can be learned by heart: {how}",))
-    zeros = {n: np.zeros_like(a) if n in subject.names else a for n, a in subject.params.items()}
     try:
-        constant = _constant_loss(subject, zeros, few)
+        constant = constant_loss(subject, few)
         trials = [run(subject, f"{how} with Adam at {rate:g}", Adaptive(subject, rate), batch=few, steps=400, seconds=min(2.0, subject.clock.left / 5)) for rate in (0.01, 0.001, 0.1)]
     except CallFailed as failed:
         return Evidence("learning", untested=(f"whether a few samples can be learned by heart: {failed}",))
@@ -125,22 +141,6 @@ def _few(subject: Subject) -> tuple[Any, str]:
         firsts = [int(np.flatnonzero(labels == c)[0]) for c in np.unique(labels)]
         order = np.array(sorted(firsts)[:_FEW] if len(firsts) > 1 else order[:_FEW])
     return subject.part(order[:_FEW]), f"{min(_FEW, len(order))} samples"
-
-
-def _constant_loss(subject: Subject, zeros: dict[str, Array], batch: Any) -> float:
-    """Return what the best constant answer costs, found by training the last bias alone."""
-    del zeros
-    last = [n for n in subject.names if n not in subject.weights]
-    if not last:
-        return subject.loss({n: np.zeros_like(a) if n in subject.names else a for n, a in subject.params.items()}, batch)
-    blank = {n: (np.zeros_like(a) if n in subject.names else a) for n, a in subject.params.items()}
-
-    def only(gradients: dict[str, Array], params: Any, batch: Any) -> dict[str, Array]:
-        del params, batch
-        return {last[-1]: gradients[last[-1]]} if last[-1] in gradients else {}
-
-    trial = run(subject, "constant", Adaptive(subject, 0.05, only), params=blank, batch=batch, steps=60, seconds=0.5)
-    return min(v for v in trial.losses if np.isfinite(v))
 
 
 def examine_evaluation(subject: Subject, after: Trial) -> Evidence:
@@ -184,6 +184,3 @@ def _accuracy(subject: Subject, after: Trial, labels: Array, x: Any) -> list[Fin
 def _mismatch(says: str) -> Finding:
     return fault("evaluation", "train_eval_mismatch", says, fix="give evaluation the same inputs, scaling and layers as training; dropout off, and the running statistics of batch normalisation kept",
                  lesson="What is predicted must be computed as it was trained, but for dropout and the statistics of batch normalisation.")  # fmt: skip
-
-
-__all__ = ["Adaptive", "Descent", "examine_evaluation", "examine_overfitting", "suspect_inputs", "suspect_penalty", "suspect_precision"]

@@ -39,12 +39,13 @@ class Memory:
     """
 
     def __init__(self, functions: Iterable[Any]) -> None:
+        functions = [f for f in functions if f is not None]
+        self.used = bool(functions)  #: whether there was a function to look into
         self._undo: list[Callable[[], None]] = []
         self._seen: set[int] = set()
         self.generators: list[Any] = []
         for function in functions:
-            if function is not None:
-                self._function(function, 0)
+            self._function(function, 0)
         self._states = [_state(g) for g in self.generators]
 
     def restore(self) -> None:

@@ -77,7 +77,7 @@ def _of_gradients(subject: Subject, at: Mapping[str, Array], batch: Any) -> Find
 
 def _traced(subject: Subject, function: Any, at: Mapping[str, Array], batch: Any) -> Culprit | None:
     subject.memory.redraw()
-    subject.calls += 1
+    subject.tally[0] += 1
     given = subject.passed(at)
     function = getattr(function, "__wrapped__", function)
     return first_not_finite(function, given, copied(subject.batch if batch is None else batch))

@@ -10,7 +10,7 @@ import numpy as np
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
 from whygrad.diagnosis.training.report import Evidence, fault
-from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt
+from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt, sample_axes
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
 
@@ -36,18 +36,19 @@ def examine_outputs(subject: Subject) -> Evidence:
             findings.append(start)
         else:
             told = start
+    blind = _blind(subject, labels)
+    if blind is not None and not findings:
+        findings.append(blind)
     broadcast = _broadcast(subject)
     if broadcast is not None:
         findings.append(broadcast)
     return Evidence("loss", tuple(findings), told, tuple(untested))
 
 
-def _sharpened(subject: Subject, name: str, by: float) -> dict[str, Array]:
-    """Return the parameters with one weight scaled."""
-    w = subject.params[name].astype(np.float64)
-    if not np.any(w):
-        w = np.random.default_rng(0).normal(size=w.shape)
-    return {**subject.params, name: (by * w).astype(subject.params[name].dtype)}
+def _sharpened(subject: Subject, name: str) -> list[dict[str, Array]]:
+    """Return parameters with a weight drawn anew several times, and very large."""
+    rng, w = np.random.default_rng(0), subject.params[name]
+    return [{**subject.params, name: (1e4 * rng.normal(size=w.shape)).astype(w.dtype)} for _ in range(4)]
 
 
 def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None:
@@ -63,21 +64,21 @@ def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None
         return None
     for name in subject.weights[-1:]:
         values = []
-        for by in (1e4, -1e4):
+        for params in _sharpened(subject, name):
             for i in range(n):
                 part = subject.part(np.array([i]))
                 try:
-                    values.append(subject.loss(_sharpened(subject, name, by), part))
+                    values.append(subject.loss(params, part))
                 except CallFailed:
                     return None
         if not np.isfinite(values).all() or np.ptp(values) > 1e3:
             return None
         for k in sizes:
             pairs = {"softmax_applied_twice": (math.log(math.e + k - 1) - 1, math.log(math.e + k - 1))}
-            sums = [s * math.log1p(1 / math.e) + (k - s) * math.log(2) for s in (0, 1)]
-            pairs |= {"probabilities_for_logits": (sums[0], sums[1], k * math.log(2))} if k == 1 else {}
+            flat = [math.log(m * math.e + k - m) - s for m in range(k + 1) for s in (0, 1)]
+            pairs["probabilities_for_logits"] = tuple(flat)
             for label, allowed in pairs.items():
-                if all(min(abs(v - a) for a in allowed) < 2e-3 for v in values) and np.ptp(values) > 0.5:
+                if all(min(abs(v - a) for a in allowed) < 2e-4 for v in values) and np.ptp(values) > 0.5:
                     return _fed_with_probabilities(label, k, values)
         ones = (math.log1p(math.exp(-1.0)), math.log1p(math.e), math.log(2))
         if all(min(abs(v - a) for a in ones) < 2e-3 for v in values) and np.ptp(values) > 0.1:
@@ -88,9 +89,9 @@ def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None
 def _fed_with_probabilities(label: str, k: int, values: list[float]) -> Finding:
     shown = ", ".join(f"{v:.4f}" for v in sorted({round(v, 4) for v in values}))
     if label == "softmax_applied_twice":
-        says = f"the loss applies a softmax to what is already one: with the last layer scaled by 10⁴ each sample costs {shown}, as the softmax of a softmax over {k} classes does; of logits it would cost 0 or thousands"
+        says = f"the loss applies a softmax to what is already one: with a last layer of the size 10⁴ each sample costs {shown}, as the softmax of a softmax over {k} classes does; of logits it would cost 0 or thousands"
     else:
-        says = f"the loss wants logits and gets what a sigmoid gave: with the last layer scaled by 10⁴ each sample costs {shown}, the logits 0 and 1; of real ones it would cost 0 or thousands"
+        says = f"the loss wants logits and gets what a sigmoid gave: with a last layer of the size 10⁴ each sample costs {shown}, as logits of 0 and 1 do; of real ones it would cost 0 or thousands"
     other = {"softmax_applied_twice": "probabilities_for_logits", "probabilities_for_logits": "softmax_applied_twice"}[label]
     return fault("loss", label, says, fix="leave out the last layer's softmax or sigmoid, or take the logarithm of its probabilities", also=other, lesson=_TWICE)
 
@@ -121,6 +122,30 @@ def _at_chance(subject: Subject, k: int, n: int) -> Finding | str:
 def _formula(says: str, factor: float) -> Finding:
     fix = "loss = -np.log(p[np.arange(n), t]).mean()"
     return fault("loss", "loss_formula_wrong", says, fix=fix, also="sign_error" if factor < 0 else "", lesson="With all parameters at 0 every class is equally likely: a cross-entropy then costs ln K a sample, whatever the network is.")
+
+
+def _blind(subject: Subject, labels: Array) -> Finding | None:
+    """Return that the loss is the same whichever label belongs to which sample."""
+    found = subject.xt()
+    if found is None or len(labels) < 4 or len(np.unique(labels)) < 2:
+        return None
+    rng = np.random.default_rng(0)
+    t = np.asarray(found[1])
+    axes = sample_axes(np.asarray(found[0]), t)
+    if axes is None:
+        return None
+    drawn = {**subject.params, **{n: rng.normal(size=subject.params[n].shape).astype(subject.params[n].dtype) for n in subject.weights}}
+    try:
+        for params in (drawn, subject.params):
+            value = subject.loss(params)
+            others = [subject.loss(params, rebuilt(subject.batch, found[0], np.take(t, rng.permutation(len(labels)), axes[1]))) for _ in range(4)]
+            if not np.isfinite([value, *others]).all() or max(abs(v - value) for v in others) > 1e-9 * max(abs(value), 1e-300):
+                return None
+    except CallFailed:
+        return None
+    says = f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch change no digit of it"
+    return fault("loss", "loss_formula_wrong", says, fix="take of each sample the probability of its own label: p[np.arange(n), t], not p[:, t]",
+                 lesson="A loss compares every sample with its own label. One that does not change when labels change places teaches nothing about them.")  # fmt: skip
 
 
 def _broadcast(subject: Subject) -> Finding | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from whygrad import engines
 from whygrad.checking.watching import Event, first_not_finite, watched
 from whygrad.diagnosis.training.subject import Stepper, Subject
 from whygrad.errors import OptionError
@@ -70,6 +72,12 @@ def subject_of_model(
     )  # fmt: skip
 
 
+def _engine(params: Mapping[str, Array]) -> AbstractContextManager[None]:
+    """Compute in float64 by the formulas: few passes do not pay for compiling the kernels of another float type."""
+    double = any(a.dtype == np.float64 for a in params.values())
+    return engines.engine("definition") if double else nullcontext()
+
+
 class _Model:
     """A model's loss and gradients as functions of parameters and a batch, with the same dropout every time."""
 
@@ -77,16 +85,22 @@ class _Model:
         self.model, self.measure, self.seed = model, loss, seed
 
     def _forward(self, params: Mapping[str, Array], batch: Any, *, training: bool = True) -> Any:
-        return self.model(params, np.asarray(batch[0]), training=training, rng=np.random.default_rng(self.seed))
+        x = np.asarray(batch[0])
+        if any(a.dtype == np.float64 for a in params.values()):
+            x = x.astype(np.float64) if x.dtype.kind == "f" else x
+        with _engine(params):
+            return self.model(params, x, training=training, rng=np.random.default_rng(self.seed))
 
     def loss(self, params: Mapping[str, Array], batch: Any) -> float:
         y, _, _ = self._forward(params, batch)
-        return float(self.measure(y, batch[1])[0])
+        with _engine(params):
+            return float(self.measure(y, batch[1])[0])
 
     def gradients(self, params: Mapping[str, Array], batch: Any) -> dict[str, Array]:
         y, pullback, _ = self._forward(params, batch)
-        _, dy = self.measure(y, batch[1])
-        gradients: dict[str, Array] = pullback(dy)[1]
+        with _engine(params):
+            _, dy = self.measure(y, batch[1])
+            gradients: dict[str, Array] = pullback(dy)[1]
         return gradients
 
     def changed(self, params: Mapping[str, Array], batch: Any) -> dict[str, Array]:

@@ -10,10 +10,14 @@ from whygrad.diagnosis.training.curvature import Curvature, curvature, described
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
 from whygrad.diagnosis.training.subject import CallFailed, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, rounded, tried
-from whygrad.diagnosis.training.trials import as_given, blank, fails, run
+from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, run
 
 #: As a share of the loss: a training that moves by less in a step would take tens of thousands of them.
-_CRAWLS = 5e-5
+_CRAWLS = 2e-4
+#: Share of the stability limit below which a rate may be too low.
+_FAR_BELOW = 0.02
+#: Multiples of the stability limit from which on a rate is suspected although something is learned.
+_FAR = 4.0
 #: From here on momentum takes hundreds of steps to come to rest.
 _MUCH_MOMENTUM = 0.95
 _HIGH = "Along the direction of curvature λ a step of gradient descent multiplies the distance from the valley's floor by 1 − ηλ. Beyond η = 2/λ that is below −1, and every step overshoots by more than the last."
@@ -23,7 +27,7 @@ def examine_rate(subject: Subject) -> Evidence:
     """Say whether the learning rate or the momentum is why a training fails, by running it with others."""
     if not subject.learning_rate or subject.gradients_function is None:
         return Evidence("rate", untested=("the learning rate: it needs learning_rate and gradients",))
-    given, constant = as_given(subject), blank(subject)
+    given, constant = as_given(subject), constant_loss(subject)
     how = fails(given, constant)
     if how is None:
         return Evidence("rate", says=str(given))
@@ -49,9 +53,9 @@ def suspect_rate(subject: Subject, given: Trial, how: str) -> Iterator[Suspicion
     found = None if adaptive else measured(subject)
     if subject.momentum >= _MUCH_MOMENTUM:
         yield _momentum(subject, rate, found)
-    if found is not None and found.multiple(rate) > 1 or how in ("rises", "is not finite"):
+    if (found is not None and found.multiple(rate) > (1 if how else _FAR)) or how in ("rises", "is not finite"):
         yield _too_high(subject, rate, found)
-    if how == "stalls" and _crawls(given):
+    if how == "stalls" and _crawls(given) and (found is None or found.multiple(rate) < _FAR_BELOW):
         yield _too_low(subject, rate, found, given)
     elif how == "stalls" and adaptive:
         yield _too_high(subject, rate, found)

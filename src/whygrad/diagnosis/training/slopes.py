@@ -12,6 +12,8 @@ from whygrad.typing import Array
 
 #: Steps relative to the direction, which is as long as the parameter itself.
 _STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+#: How much a loss's rounding may be, in units of its last digit: it is a sum of many terms.
+_NOISE = 16
 #: What two neighbouring steps may differ by, relative, to be enough.
 _ENOUGH = 1e-7
 
@@ -35,7 +37,7 @@ def slope(f: Callable[[float], float]) -> Slope:
     best = Slope(float("nan"), float("inf"))
     for h in _STEPS:
         up, down = f(h), f(-h)
-        rounding = 4 * np.finfo(np.float64).eps * max(abs(up), abs(down)) / h
+        rounding = _NOISE * np.finfo(np.float64).eps * max(abs(up), abs(down)) / h
         found.append((h, (up - down) / (2 * h), rounding))
         if len(found) > 1:
             (_, before, _), (_, now, noise) = found[-2], found[-1]

@@ -16,6 +16,8 @@ from whygrad.typing import Array
 
 #: How far weights may be from the usual size, as a factor, before they count as unusual.
 _LARGE, _SMALL = 3.0, 5.0
+#: What all layers together may leave of a deviation.
+_FADED = 0.02
 
 
 class Unusual(NamedTuple):
@@ -114,7 +116,23 @@ def unusual_weights(subject: Subject, params: Mapping[str, Array] | None = None)
             found.append(Unusual(name, f"{shown}; it stretches one direction {stretched:.2g} times as much as that" + (", for all weights are positive" if w.min() >= 0 else ""), True))
         elif size < min(low, high) / _SMALL:
             found.append(Unusual(name, shown, False))
-    return found
+    return found or _together(subject, params)
+
+
+def _together(subject: Subject, params: Mapping[str, Array] | None) -> list[Unusual]:
+    """Return all hidden weights where each is a little small or large, and together they are far too much so."""
+    gains = {}
+    for name, (into, _, _) in fans(subject).items():
+        w = np.asarray((subject.params if params is None else params)[name], np.float64)
+        gains[name] = float(np.sqrt(np.mean(w**2) * into)) if np.isfinite(w).all() else 1.0
+    hidden = list(gains)[:-1]
+    small = float(np.prod([min(gains[n], 1.0) for n in hidden]))
+    large = float(np.prod([max(gains[n] / np.sqrt(2), 1.0) for n in hidden]))
+    if len(hidden) < 3 or (small > _FADED and large < 1 / _FADED):
+        return []
+    product = small if small <= _FADED else large
+    says = f"each of {len(hidden)} layers multiplies the deviation of what passes by {np.prod(list(gains.values())) ** (1 / len(gains)):.2g}, together by {product:.2g}"
+    return [Unusual(n, says, small > _FADED) for n in hidden]
 
 
 def redrawn(subject: Subject, names: list[str], rng: np.random.Generator) -> dict[str, Array]:

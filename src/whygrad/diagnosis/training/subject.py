@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,10 @@ class Inside(Protocol):
 
     def activations(self, params: Mapping[str, Array], batch: Any) -> dict[str, tuple[str, Array]]:
         """Return the value of every layer, by name, with the kind of the layer."""
+
+
+#: Batches that a trial goes through, and those whose loss is followed.
+_STREAM, _WATCHED = 60, 4
 
 
 @dataclass
@@ -84,13 +89,25 @@ class Subject:
     reference: Callable[..., Stepper] | None = None  #: the update of the project's own optimiser at another rate
     form: Any = None  #: the nesting in which the functions take params; a dictionary by name if None
     clock: Clock = field(default_factory=lambda: Clock(15.0))
-    calls: int = 0
+    tally: list[int] = field(default_factory=lambda: [0])  #: how often a function was called
     seed: int = 0
     costs: dict[str, float] = field(default_factory=dict)  #: seconds of a call
 
+    memory: Memory = field(default_factory=lambda: Memory(()), repr=False)
+
     def __post_init__(self) -> None:
-        functions = (self.loss_function, self.gradients_function, self.step_function, self.scores_function)
-        self.memory = Memory(functions)
+        if not self.memory.used:
+            functions = (self.loss_function, self.gradients_function, self.step_function, self.scores_function)
+            self.memory = Memory(functions)
+
+    @property
+    def calls(self) -> int:
+        """How often a function was called."""
+        return self.tally[0]
+
+    def but(self, **changes: Any) -> Subject:
+        """Return the same training with some things changed, which shares its clock and what its functions remember."""
+        return replace(self, **changes)
 
     @property
     def names(self) -> list[str]:
@@ -148,7 +165,7 @@ class Subject:
         """
         if self.scores_function is None:
             raise CallFailed("predict", "not given")
-        self.calls += 1
+        self.tally[0] += 1
         self.memory.redraw()
         raw, error, _, _ = guarded(lambda: self.scores_function(self.passed(params), copied(x)))
         array = as_array(raw)
@@ -172,7 +189,7 @@ class Subject:
             raise CallFailed(who, "not given")
         if self.clock.left <= 0:
             raise OutOfTime
-        self.calls += 1
+        self.tally[0] += 1
         self.memory.redraw()
         given = self.passed(self.params if params is None else params)
         arguments = [given] if len(parameters(function)) == 1 else [given, copied(self.batch if batch is None else batch)]
@@ -209,7 +226,7 @@ class Subject:
     def _own_step(self, params: dict[str, Array], batch: Any) -> dict[str, Array]:
         if self.clock.left <= 0:
             raise OutOfTime
-        self.calls += 1
+        self.tally[0] += 1
         given = self.passed(params)
         arguments = [given] if len(parameters(self.step_function)) == 1 else [given, copied(batch)]
         began = time.monotonic()
@@ -235,8 +252,7 @@ class Subject:
         batch = cast_batch(self.batch, np.float64)
         if all(a.dtype == np.float64 for a in self.params.values() if a.dtype.kind == "f"):
             batch = self.batch
-        other = replace(self, params=wide, batch=batch)
-        other.clock = self.clock
+        other = self.but(params=wide, batch=batch)
         try:
             value, own = other.loss(), self.loss()
         except CallFailed:
@@ -251,6 +267,25 @@ class Subject:
     def part(self, chosen: Any) -> Any:
         """Return the batch with those samples alone; None where it cannot be divided."""
         return subset(self.batch, chosen)
+
+    @cached_property
+    def stream(self) -> list[Any]:
+        """The batches that a training goes through, in order; where there is one only, that one."""
+        if self.batches is not None and len(self.batches) > 1:
+            return list(self.batches[:_STREAM])
+        found, n = pair(self.data) if self.data is not None else None, self.count
+        if found is None or not n or sample_axes(*(np.asarray(part) for part in found)) is None:
+            return [self.batch]
+        total = samples_in(*found) or 0
+        order = np.random.default_rng(self.seed).permutation(total)
+        parts = [subset(self.data, order[i : i + n]) for i in range(0, min(total, n * _STREAM) - n + 1, n)]
+        form = [rebuilt(self.batch, *part) for part in (pair(p) for p in parts) if part is not None]
+        return form if len(form) > 1 else [self.batch]
+
+    @cached_property
+    def watched(self) -> Any:
+        """The samples on which a training's loss is followed: those of a few batches together, where they can be joined."""
+        return joined(self.stream[:_WATCHED]) if len(self.stream) > 1 else self.batch
 
     @property
     def count(self) -> int | None:
@@ -357,6 +392,24 @@ def subset(batch: Any, chosen: Any) -> Any:
     if axes is None:
         return None
     return rebuilt(batch, np.take(x, chosen, axes[0]), np.take(t, chosen, axes[1]))
+
+
+def joined(batches: Sequence[Any]) -> Any:
+    """Return the samples of several batches as one; the first batch where they cannot be joined.
+
+    Example:
+        >>> joined([(np.ones((2, 3)), np.zeros(2)), (np.ones((1, 3)), np.zeros(1))])[0].shape
+        (3, 3)
+    """
+    pairs = [pair(batch) for batch in batches]
+    known = [p for p in pairs if p is not None]
+    if len(known) != len(batches):
+        return batches[0]
+    arrays = [(np.asarray(x), np.asarray(t)) for x, t in known]
+    axes = sample_axes(*arrays[0])
+    if axes is None or any(sample_axes(*a) != axes for a in arrays):
+        return batches[0]
+    return rebuilt(batches[0], np.concatenate([x for x, _ in arrays], axes[0]), np.concatenate([t for _, t in arrays], axes[1]))
 
 
 def cast_batch(batch: Any, dtype: Any) -> Any:

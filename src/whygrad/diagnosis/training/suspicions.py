@@ -24,9 +24,11 @@ class Suspicion(NamedTuple):
 
     finding: Finding
     remedies: Sequence[Remedy]
+    other_loss: bool = False  #: whether the remedies measure another loss, which cannot be compared
+    strong: bool = False  #: whether it counts also where none of its remedies helps, if nothing else does
 
 
-def tried(subject: Subject, suspicion: Suspicion, given: Trial, constant: float) -> tuple[Finding | None, list[Trial]]:
+def tried(subject: Subject, suspicion: Suspicion, given: Trial, constant: float, *, learning: bool = False) -> tuple[Finding | None, list[Trial]]:
     """Run the remedies of a suspicion until one cures; return the finding with what showed it, and all that was run."""
     ran: list[Trial] = []
     for remedy in suspicion.remedies:
@@ -37,7 +39,11 @@ def tried(subject: Subject, suspicion: Suspicion, given: Trial, constant: float)
         except CallFailed:
             continue
         ran.append(trial)
-        if cures(trial, given, constant):
+        if suspicion.other_loss and not learning:
+            cured = trial.finite and trial.last < 0.6 * trial.first
+        else:
+            cured = not suspicion.other_loss and cures(trial, given, constant, learning=learning)
+        if cured:
             finding = shown_by(suspicion.finding, given, trial)
             if remedy.fix:
                 finding = _with_fix(finding, remedy.fix)

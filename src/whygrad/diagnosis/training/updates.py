@@ -17,6 +17,8 @@ from whygrad.diagnosis.training.rules import Rule, right_rules, wrong_rules
 from whygrad.diagnosis.training.subject import CallFailed, Subject
 from whygrad.typing import Array
 
+#: Share of a gradient's entries that clipping cuts, from which on it may be why little is learned.
+_MOSTLY = 0.5
 #: Steps that are recorded.
 _STEPS = 6
 #: By how much steps may miss a formula, relative, beside the rounding of the parameters.
@@ -134,7 +136,7 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
 
 def _betas(subject: Subject, steps: Sequence[Recorded]) -> tuple[float, ...]:
     """Return momenta that the steps may have: the one given, usual ones, and those that the first two steps tell."""
-    found = {0.9, 0.5, 0.8, 0.95, 0.99, *([subject.momentum] if 0 < subject.momentum < 1 else [])}
+    found = {0.9, 0.5, 0.8, 0.95, 0.99, }
     g0, g1, d0, d1 = (_flat(x) for x in (steps[0].gradients, steps[1].gradients, steps[0].taken, steps[1].taken))
     square = float(g0 @ g0)
     rate = float(d0 @ g0) / square if square else 0.0
@@ -143,7 +145,8 @@ def _betas(subject: Subject, steps: Sequence[Recorded]) -> tuple[float, ...]:
         if subject.learning_rate:
             found.add(round(rate / float(subject.learning_rate) - 1, 6))
             found.add(round(1 - rate / float(subject.learning_rate), 6))
-    return tuple(sorted(b for b in found if 0.01 < b < 0.9995))
+    given = {subject.momentum} if subject.momentum > 0 else set()
+    return tuple(sorted({b for b in found if 0.01 < b < 0.9995} | given))
 
 
 def _flat(arrays: dict[str, Array]) -> Array:
@@ -237,7 +240,7 @@ def _one_by_one(subject: Subject, steps: Sequence[Recorded]) -> Evidence | None:
         return _other_factors(subject, steps, {n: [f or 0.0 for f in factors[n]] for n in names}, rate)
     cut = _clipped_by_value(steps, rate)
     if cut:
-        return Evidence("updates", says=cut)
+        return cut
     exact = {n for n in plain if all(abs((f or 0.0) / rate - 1) < 1e-3 for f in factors[n])} if rate else set()
     stale = _stale(subject, steps, rate)
     if stale is not None:
@@ -290,17 +293,20 @@ def _clipped(steps: Sequence[Recorded], factors: Sequence[float], rate: float) -
     return Evidence("updates", says=f"the steps are along the gradients, {min(factors):.3g} to {max(factors):.3g} times the learning rate given")
 
 
-def _clipped_by_value(steps: Sequence[Recorded], rate: float) -> str:
+def _clipped_by_value(steps: Sequence[Recorded], rate: float) -> Evidence | None:
     """Return that entries are cut at one limit, where that is what the steps do."""
     if not rate:
-        return ""
+        return None
     limit = max(float(np.abs(_flat(r.taken)).max(initial=0)) for r in steps) / rate
     for r in steps:
         told = rate * np.clip(_flat(r.gradients), -limit, limit)
         if np.abs(told - _flat(r.taken)).max() > 1e-4 * rate * limit:
-            return ""
-    share = float(np.mean([np.mean(np.abs(_flat(r.gradients)) > limit) for r in steps]))
-    return f"the steps are gradient descent with entries cut at {limit:.4g}: {share:.0%} of them" if share else ""
+            return None
+    share = float(np.mean([np.mean(np.abs(_flat(r.gradients)[_flat(r.gradients) != 0]) > limit) for r in steps]))
+    says = f"the steps are gradient descent with entries cut at {limit:.4g}: {share:.0%} of them"
+    if share > _MOSTLY:
+        return Evidence("updates", (fault("update", "clipping_always", says, share=share),))
+    return Evidence("updates", says=says) if share else None
 
 
 def _stale(subject: Subject, steps: Sequence[Recorded], rate: float) -> Evidence | None:
