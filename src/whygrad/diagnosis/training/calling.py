@@ -34,15 +34,38 @@ def examine_calling(subject: Subject) -> Evidence:
             findings.append(fault(who, None, f"the call of {failed}", fix=fix, verdict=Judgement.ERROR))
             continue
         if written:
-            label = "weights_updated_before_dx" if who == "gradients" and any(n in subject.params for n in written) else None
-            what = f"{who} writes to {', '.join(written)} while it computes: what is computed after that is of changed numbers"
+            label = (
+                "weights_updated_before_dx"
+                if who == "gradients" and any(n in subject.params for n in written)
+                else None
+            )
+            what = (
+                f"{who} writes to {', '.join(written)} while it computes: what is computed after that is of "
+                "changed numbers"
+            )
             if label or who == "loss":
-                findings.append(fault(who, label, what, fix="work on copies, and update the parameters after all gradients are known", verdict=Judgement.WRONG))
+                findings.append(
+                    fault(
+                        who,
+                        label,
+                        what,
+                        fix="work on copies, and update the parameters after all gradients are known",
+                        verdict=Judgement.WRONG,
+                    )
+                )
         if who == "loss" and not _same(first, second):
-            notes.append(f"the {who} is random: two calls with the same params and batch give {first:.6g} and {second:.6g}; pass a function with a fixed seed to have its gradients tested")
+            notes.append(
+                f"the {who} is random: two calls with the same params and batch give {first:.6g} and "
+                f"{second:.6g}; pass a function with a fixed seed to have its gradients tested"
+            )
         if seconds > _SLOW:
             notes.append(f"one call of {who} takes {seconds:.2g} s: pass a smaller batch to have more tested")
-    return Evidence("calls", tuple(findings), "the functions return, the same again for the same arguments, and change none of them" if not notes else "", tuple(notes))
+    return Evidence(
+        "calls",
+        tuple(findings),
+        "the functions return, the same again for the same arguments, and change none of them" if not notes else "",
+        tuple(notes),
+    )
 
 
 def is_random(subject: Subject) -> bool:
@@ -52,7 +75,11 @@ def is_random(subject: Subject) -> bool:
 
 
 def _same(first: float, second: float) -> bool:
-    return (np.isnan(first) and np.isnan(second)) or first == second or abs(first - second) <= 1e-5 * max(abs(first), abs(second))
+    return (
+        (np.isnan(first) and np.isnan(second))
+        or first == second
+        or abs(first - second) <= 1e-5 * max(abs(first), abs(second))
+    )
 
 
 def _number(subject: Subject, who: str) -> float:

@@ -53,10 +53,14 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
             chain = None
             if 3000 * cost < patience:
                 with np.errstate(all="ignore"):
-                    chain = identified(lambda p: loss(p, x, t), dict(at), x, t, np.random.default_rng(0), began + patience / 2)
+                    chain = identified(
+                        lambda p: loss(p, x, t), dict(at), x, t, np.random.default_rng(0), began + patience / 2
+                    )
             if chain is None:
                 return {}
-        told = diagnose_network(loss, gradients, dict(at), (x, t), time_limit=max(patience, 0.5), patience=patience / 2)
+        told = diagnose_network(
+            loss, gradients, dict(at), (x, t), time_limit=max(patience, 0.5), patience=patience / 2
+        )
     except (_Late, CallFailed, ValueError, IndexError, KeyError, TypeError, ArithmeticError):
         return {}
     return {finding.output: finding for finding in told.findings if finding.output in names}

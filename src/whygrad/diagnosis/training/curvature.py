@@ -105,7 +105,9 @@ def _lanczos(product: object, size: int, seed: int) -> tuple[float, int]:
 def examine_curvature(subject: Subject) -> Evidence:
     """Say which learning rates the curvature allows, and where the one given lies."""
     if subject.learning_rate is None:
-        return Evidence("curvature", untested=("the learning rate against the curvature: no learning rate was given",))
+        return Evidence(
+            "curvature", untested=("the learning rate against the curvature: no learning rate was given",)
+        )
     try:
         found = curvature(subject)
     except CallFailed as failed:
@@ -115,7 +117,11 @@ def examine_curvature(subject: Subject) -> Evidence:
 
 def described(found: Curvature, subject: Subject) -> str:
     """Return what the curvature says of a learning rate."""
-    formula = f"2/λ = {found.limit:.3g}" if not subject.momentum else f"2(1+β)/λ = {found.limit:.3g} with momentum {subject.momentum:g}"
+    formula = (
+        f"2/λ = {found.limit:.3g}"
+        if not subject.momentum
+        else f"2(1+β)/λ = {found.limit:.3g} with momentum {subject.momentum:g}"
+    )
     return (
         f"the largest curvature is λ = {found.largest:.3g}, so that gradient descent is stable up to {formula}; "
         f"{subject.learning_rate:.3g} is {found.multiple(float(subject.learning_rate or 0)):.2g} times that"

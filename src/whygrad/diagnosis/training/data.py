@@ -81,7 +81,9 @@ def examine_data(subject: Subject) -> Evidence:
     untested = []
     if pair(subject.batch) is None and subject.data is None:
         return Evidence("data", untested=("samples and labels: the batch is no pair (x, t)",))
-    findings = [f for batch in _distinct(subject) for f in (_not_finite(batch), _lengths(batch)) if f is not None][:2]
+    findings = [f for batch in _distinct(subject) for f in (_not_finite(batch), _lengths(batch)) if f is not None][
+        :2
+    ]
     if findings:
         return Evidence("data", tuple(findings))
     samples = all_samples(subject)
@@ -95,7 +97,9 @@ def examine_data(subject: Subject) -> Evidence:
     if subject.data is None and subject.batches is None:
         untested.append("the order of the samples: pass data=(x, t) in the order of training, or batches=[...]")
     n, sizes = len(samples.x), f"{float(samples.x.min()):.3g} to {float(samples.x.max()):.3g}"
-    return Evidence("data", tuple(findings), f"{n} samples from {sizes}, finite, and labels that fit them", tuple(untested))
+    return Evidence(
+        "data", tuple(findings), f"{n} samples from {sizes}, finite, and labels that fit them", tuple(untested)
+    )
 
 
 def _distinct(subject: Subject) -> list[Any]:
@@ -112,9 +116,20 @@ def _not_finite(batch: Any) -> Finding | None:
         at = [int(i) for i in where[0]]
         says = f"the {name} are not finite: {array[tuple(at)]} at {at}, {len(where)} of {array.size:,} entries"
         bad = sorted({int(i) for i in where[:, 0]})
-        fix = f"look at sample {bad[0]}: leave out or fill in what is missing" + (f" ({len(bad)} samples have such entries)" if len(bad) > 1 else "")
-        return fault(name, "data_not_finite", says, fix=fix, first=at, entries=len(where),
-                     lesson="One NaN in a batch makes its loss NaN, and then every parameter: nothing comes back from there.")  # fmt: skip
+        fix = f"look at sample {bad[0]}: leave out or fill in what is missing" + (
+            f" ({len(bad)} samples have such entries)" if len(bad) > 1 else ""
+        )
+        return fault(
+            name,
+            "data_not_finite",
+            says,
+            fix=fix,
+            first=at,
+            entries=len(where),
+            lesson=(
+                "One NaN in a batch makes its loss NaN, and then every parameter: nothing comes back from there."
+            ),
+        )
     return None
 
 
@@ -128,8 +143,13 @@ def _lengths(batch: Any) -> Finding | None:
     if not t.ndim:
         return None
     says = f"there are {len(x)} samples and {len(t)} labels: shapes {x.shape} and {t.shape}"
-    return fault("data", "lengths_mismatched", says, fix="pair every sample with its label, from the same rows of the same file",
-                 lesson="What broadcasting makes of arrays of unlike lengths is never what was meant.")  # fmt: skip
+    return fault(
+        "data",
+        "lengths_mismatched",
+        says,
+        fix="pair every sample with its label, from the same rows of the same file",
+        lesson="What broadcasting makes of arrays of unlike lengths is never what was meant.",
+    )
 
 
 def _constant(samples: Samples) -> Finding | None:
@@ -143,9 +163,14 @@ def _constant(samples: Samples) -> Finding | None:
         return None
     share = f"none of {len(varies)}" if not varies.any() else f"only {int(varies.sum())} of {len(varies)}"
     says = f"{share} features differs from sample to sample: the samples are all the same"
-    return fault("samples", "constant_features", says, fix="look at how the samples are read, and whether an integer division or a cast made them equal",
-                 also="integer_truncation" if samples.x.dtype.kind in "iu" else "",
-                 lesson="Where all samples are equal nothing can be told about their labels but how frequent each is.")  # fmt: skip
+    return fault(
+        "samples",
+        "constant_features",
+        says,
+        fix="look at how the samples are read, and whether an integer division or a cast made them equal",
+        also="integer_truncation" if samples.x.dtype.kind in "iu" else "",
+        lesson="Where all samples are equal nothing can be told about their labels but how frequent each is.",
+    )
 
 
 def _one_class(subject: Subject, samples: Samples) -> Finding | None:
@@ -156,8 +181,13 @@ def _one_class(subject: Subject, samples: Samples) -> Finding | None:
     if samples.t.dtype.kind == "f" and not wide and subject.classes is None:
         return None
     says = f"all {len(labels)} labels are {labels[0]}"
-    return fault("labels", "one_class_only", says, fix="draw samples of every class: shuffle the data before cutting it into batches",
-                 lesson="From one class a network learns to answer it whatever it is shown.")  # fmt: skip
+    return fault(
+        "labels",
+        "one_class_only",
+        says,
+        fix="draw samples of every class: shuffle the data before cutting it into batches",
+        lesson="From one class a network learns to answer it whatever it is shown.",
+    )
 
 
 def outputs(subject: Subject) -> tuple[int | None, str]:
@@ -196,7 +226,15 @@ def _labels(subject: Subject) -> list[Finding]:
         other = class_indices(samples_of(subject.batch).t) if samples_of(subject.batch) is not None else None  # type: ignore[union-attr]
         if other is not None and not _fails(subject, other):
             says = f"the labels are one-hot, of shape {t.shape}, and the code wants class indices: {raised}"
-            return [fault("labels", "labels_one_hot", says, fix="t = t.argmax(axis=1)", experiment="with t.argmax(axis=1) the loss can be computed")]
+            return [
+                fault(
+                    "labels",
+                    "labels_one_hot",
+                    says,
+                    fix="t = t.argmax(axis=1)",
+                    experiment="with t.argmax(axis=1) the loss can be computed",
+                )
+            ]
     if one_hot or indices is None or t.ndim > 2 or (t.ndim == 2 and t.shape[-1] > 1):
         return []
     own = samples_of(subject.batch)
@@ -206,9 +244,25 @@ def _labels(subject: Subject) -> list[Finding]:
     if raised and small is not None:
         if count and not _fails(subject, np.eye(count)[np.clip(small, 0, count - 1)]):
             says = f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: {raised}"
-            return [fault("labels", "labels_one_hot", says, fix=f"t = np.eye({count})[t]", experiment=f"with np.eye({count})[t] the loss can be computed")]
+            return [
+                fault(
+                    "labels",
+                    "labels_one_hot",
+                    says,
+                    fix=f"t = np.eye({count})[t]",
+                    experiment=f"with np.eye({count})[t] the loss can be computed",
+                )
+            ]
         if (low != 0 or "out of bounds" in raised) and not _fails(subject, np.clip(small - low, 0, None)):
-            return [_out_of_range(low, high, f"the code fails with them: {raised}", count, "with them lowered the loss can be computed")]
+            return [
+                _out_of_range(
+                    low,
+                    high,
+                    f"the code fails with them: {raised}",
+                    count,
+                    "with them lowered the loss can be computed",
+                )
+            ]
     if count and count > 1 and t.dtype.kind in "iuf" and (low < 0 or high >= count):
         return [_out_of_range(low, high, f"the network has {count} outputs, {how}", count, "")]
     if count == 1 and t.dtype.kind in "iu" and high > 1 and high - low == 1:
@@ -218,9 +272,22 @@ def _labels(subject: Subject) -> list[Finding]:
 
 def _out_of_range(low: int, high: int, why: str, count: int | None, experiment: str) -> Finding:
     last = count - 1 if count else high - low
-    fix = f"t = t - {low}" if high - low <= last and low else "look for labels that stand for nothing, such as -1 or 255"
-    return fault("labels", "labels_out_of_range", f"the labels go from {low} to {high}, and classes are counted from 0 to {last}: {why}", fix=fix,
-                 experiment=experiment, lesson="NumPy takes index -1 for the last class and says nothing, and a one-hot row of a class that is not there is all zeros.")  # fmt: skip
+    fix = (
+        f"t = t - {low}"
+        if high - low <= last and low
+        else "look for labels that stand for nothing, such as -1 or 255"
+    )
+    return fault(
+        "labels",
+        "labels_out_of_range",
+        f"the labels go from {low} to {high}, and classes are counted from 0 to {last}: {why}",
+        fix=fix,
+        experiment=experiment,
+        lesson=(
+            "NumPy takes index -1 for the last class and says nothing, and a one-hot row of a class that "
+            "is not there is all zeros."
+        ),
+    )
 
 
 def _fails(subject: Subject, labels: Array | None) -> str | None:
@@ -307,6 +374,17 @@ def _sorted(known: Sequence[Array]) -> Finding | None:
     changes, chance = float(np.mean(np.diff(every) != 0)), 1 - float((shares**2).sum())
     if seen > 0.6 * expected or changes > 0.5 * chance:
         return None
-    says = f"the samples come sorted: a batch has {seen:.1f} classes on average, and in a random order it would have {expected:.1f}"
-    return fault("order", "order_not_shuffled", says, fix="order = rng.permutation(len(x)) in every epoch, and batches from x[order], t[order]",
-                 lesson="Batches of one class each pull the network from one answer to the next; their gradients are no samples of the whole.")  # fmt: skip
+    says = (
+        f"the samples come sorted: a batch has {seen:.1f} classes on average, and in a random order it would "
+        f"have {expected:.1f}"
+    )
+    return fault(
+        "order",
+        "order_not_shuffled",
+        says,
+        fix="order = rng.permutation(len(x)) in every epoch, and batches from x[order], t[order]",
+        lesson=(
+            "Batches of one class each pull the network from one answer to the next; their gradients are "
+            "no samples of the whole."
+        ),
+    )

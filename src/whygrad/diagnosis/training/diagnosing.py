@@ -35,12 +35,14 @@ from whygrad.diagnosis.training.start import equal_units, examine_start, redrawn
 from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Clock, OutOfTime, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, tried
-from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, run
+from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
 from whygrad.diagnosis.training.updates import examine_updates
 from whygrad.errors import CheckError, OptionError
 from whygrad.layers import Layer
 
 SECONDS, TIME_LIMIT = 15.0, 10.0
+#: Weight decay of an optimiser from which on it may be why little is learned.
+_DECAY = 0.05
 
 
 def diagnose_training(
@@ -118,14 +120,47 @@ def diagnose_training(
     began = time.monotonic()
     clock = Clock(seconds)
     if model is not None:
-        case = subject_of_model(model, params, data, optimizer=optimizer, loss=loss, learning_rate=learning_rate, batch=batch, clip=clip, batch_size=batch_size, seed=seed)
+        case = subject_of_model(
+            model,
+            params,
+            data,
+            optimizer=optimizer,
+            loss=loss,
+            learning_rate=learning_rate,
+            batch=batch,
+            clip=clip,
+            batch_size=batch_size,
+            seed=seed,
+        )
         name = type(model).__name__
     else:
-        case = _of_functions(loss, gradients, params, learning_rate, batch, step, momentum, optimizer, predict, logits, evaluate, data, batches, classes, batch_size)
+        case = _of_functions(
+            loss,
+            gradients,
+            params,
+            learning_rate,
+            batch,
+            step,
+            momentum,
+            optimizer,
+            predict,
+            logits,
+            evaluate,
+            data,
+            batches,
+            classes,
+            batch_size,
+        )
         name = "training"
     case.clock, case.seed = clock, seed
     limited = Limited(time_limit)
-    for attribute in ("loss_function", "gradients_function", "step_function", "scores_function", "evaluate_function"):
+    for attribute in (
+        "loss_function",
+        "gradients_function",
+        "step_function",
+        "scores_function",
+        "evaluate_function",
+    ):
         function = getattr(case, attribute)
         if function is not None and case.inside is None:  # kernels of the package may have to be compiled first
             setattr(case, attribute, limited.wrap(attribute.removesuffix("_function"), function))
@@ -133,37 +168,92 @@ def diagnose_training(
     try:
         limited.run(examination.make)
     except CheckError as error:
-        slow = fault(error.where, None, f"{error}", fix="pass a smaller batch, or a larger time_limit", verdict=Judgement.ERROR)
+        slow = fault(
+            error.where,
+            None,
+            f"{error}",
+            fix="pass a smaller batch, or a larger time_limit",
+            verdict=Judgement.ERROR,
+        )
         examination.found.insert(0, slow)
     return replace(examination.told(name), seconds=time.monotonic() - began)
 
 
 def _of_functions(
-    loss: Any, gradients: Any, params: Any, learning_rate: Any, batch: Any, step: Any, momentum: float | None, optimizer: Any, predict: Any, logits: Any,
-    evaluate: Any, data: Any, batches: Any, classes: Any, batch_size: int,
-) -> Subject:  # fmt: skip
+    loss: Any,
+    gradients: Any,
+    params: Any,
+    learning_rate: Any,
+    batch: Any,
+    step: Any,
+    momentum: float | None,
+    optimizer: Any,
+    predict: Any,
+    logits: Any,
+    evaluate: Any,
+    data: Any,
+    batches: Any,
+    classes: Any,
+    batch_size: int,
+) -> Subject:
     where = "diagnose_training"
     if not callable(loss):
-        raise OptionError(where, "loss(params, batch), or a model", f"{type(loss).__name__}", "pass the function that gives the loss")
+        raise OptionError(
+            where,
+            "loss(params, batch), or a model",
+            f"{type(loss).__name__}",
+            "pass the function that gives the loss",
+        )
     if not isinstance(params, Mapping | tuple | list) or not params:
-        raise OptionError(where, "params as a dictionary or list of arrays", f"{type(params).__name__}", 'pass {"W1": w1, "b1": b1, ...}')
+        raise OptionError(
+            where,
+            "params as a dictionary or list of arrays",
+            f"{type(params).__name__}",
+            'pass {"W1": w1, "b1": b1, ...}',
+        )
     if gradients is None and step is None:
-        raise OptionError(where, "gradients(params, batch) or step(params, batch)", "neither", "pass the one that the training has")
+        raise OptionError(
+            where,
+            "gradients(params, batch) or step(params, batch)",
+            "neither",
+            "pass the one that the training has",
+        )
     arrays = {}
     for name, value in flattened(params).items():
         if as_array(value) is None:
-            raise OptionError(where, f"{name} as an array of numbers", f"{type(value).__name__}", "pass the arrays by name")
+            raise OptionError(
+                where, f"{name} as an array of numbers", f"{type(value).__name__}", "pass the arrays by name"
+            )
         arrays[name] = np.array(value)
     plain = isinstance(params, Mapping) and list(params) == list(arrays)
     if batch is None and batches:
         batch = batches[0]
     if batch is None and data is not None:
         batch = _first(data, batch_size)
-    rate = learning_rate if isinstance(learning_rate, int | np.integer) and not isinstance(learning_rate, bool) else None if learning_rate is None else float(learning_rate)
+    rate = (
+        learning_rate
+        if isinstance(learning_rate, int | np.integer) and not isinstance(learning_rate, bool)
+        else None
+        if learning_rate is None
+        else float(learning_rate)
+    )
     return Subject(
-        arrays, batch, loss, gradients, step, rate, float(momentum or 0.0), optimizer=str(optimizer or "").lower(), scores_function=predict or logits,
-        scores_are_logits=logits is not None, evaluate_function=evaluate, data=data, batches=batches, classes=classes, form=None if plain else params,
-    )  # fmt: skip
+        arrays,
+        batch,
+        loss,
+        gradients,
+        step,
+        rate,
+        float(momentum or 0.0),
+        optimizer=str(optimizer or "").lower(),
+        scores_function=predict or logits,
+        scores_are_logits=logits is not None,
+        evaluate_function=evaluate,
+        data=data,
+        batches=batches,
+        classes=classes,
+        form=None if plain else params,
+    )
 
 
 def _first(data: Any, size: int) -> Any:
@@ -220,10 +310,10 @@ class _Examination:
         yield examine_outputs(subject)
         yield examine_relation(subject)
         updates = examine_updates(subject)
-        clipping = [f for f in updates.findings if f.cause == "clipping_always"]
-        if not clipping:
+        beside = [f for f in updates.findings if f.cause in ("clipping_always", "regularisation_too_strong")]
+        if not beside:
             yield updates
-        yield from self._training(clipping)
+        yield from self._training(beside)
 
     def _not_finite_at_once(self) -> Iterator[Evidence]:
         """Say why the loss is not finite before the first step: the inputs, the formula, or the weights."""
@@ -244,7 +334,10 @@ class _Examination:
     def _gradients(self) -> Iterator[Evidence]:
         subject = self.subject
         if is_random(subject):
-            yield Evidence("gradient", untested=("the gradients: the loss is random, and its differences are those of the dice",))
+            yield Evidence(
+                "gradient",
+                untested=("the gradients: the loss is random, and its differences are those of the dice",),
+            )
             return
         if subject.gradients_function is None:
             told = with_implied_gradients(subject)
@@ -270,17 +363,30 @@ class _Examination:
             faults[i] = shown_by(faults[i], given, plain)
         else:
             faults[i] = shown_by(faults[i], given)
-            self.untested.append("the mended training: the right gradients do not follow from these by a factor, so that it was not run")
+            self.untested.append(
+                "the mended training: the right gradients do not follow from these by a factor, so that it was "
+                "not run"
+            )
         return evidence._replace(findings=tuple(faults))
 
-    def _training(self, clipping: list[Finding]) -> Iterator[Evidence]:
+    def _training(self, beside: list[Finding]) -> Iterator[Evidence]:
         subject = self.subject
         given = self.given = self._ran(as_given(subject))
         self.constant = constant_loss(subject)
         yield examine_start(subject, given.params)
-        if clipping:
-            yield self._clipped(clipping[0], given)
         how = fails(given, self.constant)
+        if not beside and subject.weight_decay > _DECAY:
+            says = f"the optimiser has a weight decay of {subject.weight_decay:g}"
+            beside = [
+                fault(
+                    "update",
+                    "regularisation_too_strong",
+                    says,
+                    lesson="A decay that outweighs the gradients pulls the weights to 0, whatever the data say.",
+                )
+            ]
+        if beside:
+            yield self._without(beside[0], given, how)
         if how is None:
             yield from self._faster(given)
             yield Evidence("training", says=str(given))
@@ -338,17 +444,34 @@ class _Examination:
         if equal:
             zeros = not any(np.any(subject.params[n]) for n in equal)
             names = [n for n in subject.weights if not np.any(subject.params[n])] if zeros else equal
-            label, says = ("zero_initialisation" if zeros else "symmetric_initialisation"), f"{', '.join(names)} start as {'zeros' if zeros else 'equal units'}"
+            label, says = (
+                ("zero_initialisation" if zeros else "symmetric_initialisation"),
+                f"{', '.join(names)} start as {'zeros' if zeros else 'equal units'}",
+            )
         else:
             large = [u for u in unusual if u.large]
-            label, says = "init_scale_wrong", f"the first weights are too {'large' if large else 'small'}: {'; '.join(u.says for u in (large or unusual)[:2])}"
-        finding = fault("first values", label, says, lesson="Each layer multiplies the variance of what passes by fan_in·Var(w), forwards and back. 2/fan_in keeps it for ReLU, 1/fan_in for tanh.")
+            label, says = (
+                "init_scale_wrong",
+                f"the first weights are too {'large' if large else 'small'}: "
+                f"{'; '.join(u.says for u in (large or unusual)[:2])}",
+            )
+        finding = fault(
+            "first values",
+            label,
+            says,
+            lesson=(
+                "Each layer multiplies the variance of what passes by fan_in·Var(w), forwards and back. "
+                "2/fan_in keeps it for ReLU, 1/fan_in for tanh."
+            ),
+        )
 
         def remedy() -> Trial:
             drawn = redrawn(subject, names, np.random.default_rng(subject.seed))
             return run(subject, f"{', '.join(names)} drawn with variance 2/fan_in", subject.stepper(), params=drawn)
 
-        yield Suspicion(finding, [Remedy(remedy, "rng.normal(size=shape) * np.sqrt(2 / fan_in): that was run and learns")])
+        yield Suspicion(
+            finding, [Remedy(remedy, "rng.normal(size=shape) * np.sqrt(2 / fan_in): that was run and learns")]
+        )
 
     def _with_more(self, finding: Finding, given: Trial) -> Finding:
         """Return the finding with what else follows from it: where numbers stop being finite, units that died."""
@@ -362,7 +485,10 @@ class _Examination:
         elif given.finite and self.subject.gradients_function is not None:
             died = {n: s for n, s in dead_units(self.subject, given.params).items() if s > 0.9}
             if died and "dead_units" not in (finding.cause, *also):
-                notes.append(f"after it {', '.join(f'{s:.0%} of the units of {n}' for n, s in died.items())} get no gradient from any sample: they are dead")
+                notes.append(
+                    f"after it {', '.join(f'{s:.0%} of the units of {n}' for n, s in died.items())} get no "
+                    "gradient from any sample: they are dead"
+                )
                 also.append("dead_units")
         return replace(finding, notes=tuple(notes), also=tuple(dict.fromkeys(also)))
 
@@ -377,12 +503,31 @@ class _Examination:
             return Evidence("numbers")
         return examine_numbers(self.subject, after)
 
-    def _clipped(self, finding: Finding, given: Trial) -> Evidence:
-        free = self._ran(run(self.subject, "without clipping", self.subject.stepper(self.subject.learning_rate)))
-        if free.finite and free.last < 0.6 * given.last and free.last < 0.9 * free.first:
-            fix = "raise the limit until most steps are not cut, or leave clipping out: that was run and learns faster"
-            return Evidence("clipping", (shown_by(replace(finding, fix=fix), given, free),))
-        return Evidence("clipping", says=finding.says)
+    def _without(self, finding: Finding, given: Trial, how: str | None) -> Evidence:
+        """Train without clipping, or without weight decay, and say whether that was at fault."""
+        clipped = finding.cause == "clipping_always"
+        what = "without clipping" if clipped else "without weight decay"
+        rate = float(self.subject.learning_rate or 0.0)
+        for share in (1.0, 0.5, 0.1):
+            free = self._ran(
+                run(
+                    self.subject,
+                    what if share == 1 else f"{what}, learning rate {rate * share:.3g}",
+                    self.subject.stepper(rate * share),
+                )
+            )
+            if cures(free, given, self.constant, learning=how is None):
+                break
+        if cures(free, given, self.constant, learning=how is None):
+            fix = (
+                "raise the limit until most steps are not cut, or leave clipping out"
+                if clipped
+                else "lower the weight decay to 1e-4 or so"
+            )
+            return Evidence(
+                finding.output, (shown_by(replace(finding, fix=f"{fix}: {what} was run and learns"), given, free),)
+            )
+        return Evidence(finding.output, says=finding.says)
 
     def _last_resort(self, given: Trial, how: str) -> Iterator[Evidence]:
         if how == "stalls":
@@ -409,6 +554,10 @@ class _Examination:
         findings = (*self.found, *self.fine)
         if not findings:
             findings = (fault("training", None, "nothing could be tested", verdict=Judgement.ERROR),)
-        return TrainingDiagnosis(subject=name, findings=findings, calls=self.subject.calls, trials=tuple(self.trials), untested=tuple(dict.fromkeys(self.untested)))
-
-
+        return TrainingDiagnosis(
+            subject=name,
+            findings=findings,
+            calls=self.subject.calls,
+            trials=tuple(self.trials),
+            untested=tuple(dict.fromkeys(self.untested)),
+        )

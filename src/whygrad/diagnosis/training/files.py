@@ -28,7 +28,9 @@ def template() -> str:
 def is_training(module: ModuleType) -> bool:
     """Whether a file defines a training: a loss and a learning rate, and parameters or their gradients."""
     return all(hasattr(module, name) for name in NEEDED) or (
-        callable(getattr(module, "loss", None)) and callable(getattr(module, "step", None)) and hasattr(module, "params")
+        callable(getattr(module, "loss", None))
+        and callable(getattr(module, "step", None))
+        and hasattr(module, "params")
     )
 
 
@@ -41,7 +43,9 @@ def diagnose_module(module: ModuleType, name: str, **options: Any) -> TrainingDi
     there = {key: getattr(module, key) for key in (*NEEDED, *OPTIONAL) if hasattr(module, key)}
     there["gradients"] = getattr(module, "gradients", getattr(module, "grads", None))
     if "batch" not in there and "data" not in there and "batches" not in there:
-        raise OptionError(name, "batch, data or batches", "none of them", "whygrad diagnose --template shows a whole training")
+        raise OptionError(
+            name, "batch, data or batches", "none of them", "whygrad diagnose --template shows a whole training"
+        )
     if callable(there["params"]):
         there["params"] = there["params"]()
     return diagnose_training(**there, **options)

@@ -32,8 +32,15 @@ def examine_flow(subject: Subject) -> Evidence:
         return Evidence("flow", untested=(f"the flow of gradients: {failed}",))
     told = ", ".join(f"{n} {r:.1e}" for n, r in ratios.items())
     worst = max(dead.values(), default=0.0)
-    says = f"gradients relative to weights: {told}; at most {worst:.0%} of a layer's units get no gradient from any sample"
-    untested = () if subject.inside is not None else ("activations: they cannot be seen from outside; gradients stand for them",)
+    says = (
+        f"gradients relative to weights: {told}; at most {worst:.0%} of a layer's units get no gradient from "
+        "any sample"
+    )
+    untested = (
+        ()
+        if subject.inside is not None
+        else ("activations: they cannot be seen from outside; gradients stand for them",)
+    )
     return Evidence("flow", (), says, untested)
 
 
@@ -106,7 +113,13 @@ def suspect_dead(subject: Subject) -> Iterator[Suspicion]:
         return
     name, share = max(hidden.items(), key=lambda item: item[1])
     says = f"{share:.0%} of the units of {name} get no gradient from any sample of the batch: they are dead"
-    finding = fault(f"units of {name}", "dead_units", says, lesson="A ReLU that is below 0 for all samples passes no gradient on, so that nothing can bring it back.", share=share)
+    finding = fault(
+        f"units of {name}",
+        "dead_units",
+        says,
+        lesson="A ReLU that is below 0 for all samples passes no gradient on, so that nothing can bring it back.",
+        share=share,
+    )
 
     def remedy() -> Trial:
         drawn = redrawn(subject, list(hidden), np.random.default_rng(1))
@@ -116,7 +129,16 @@ def suspect_dead(subject: Subject) -> Iterator[Suspicion]:
             drawn |= {b: np.zeros_like(subject.params[b]) for b in _biases(subject, n, after)}
         return run(subject, f"{', '.join(hidden)} drawn anew, with biases 0", subject.stepper(), params=drawn)
 
-    yield Suspicion(finding, [Remedy(remedy, f"draw {', '.join(hidden)} anew with variance 2/fan_in, and begin with biases of 0: that was run and learns")])
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                remedy,
+                f"draw {', '.join(hidden)} anew with variance 2/fan_in, and begin with biases of 0: that was "
+                "run and learns",
+            )
+        ],
+    )
 
 
 def _biases(subject: Subject, weight: str, after: list[str]) -> list[str]:
@@ -124,7 +146,11 @@ def _biases(subject: Subject, weight: str, after: list[str]) -> list[str]:
     stem = weight.rpartition(".")[0]
     own = [n for n in subject.names if stem and n.rpartition(".")[0] == stem and n != weight]
     digits = "".join(c for c in weight if c.isdigit())
-    alike = [n for n in subject.names if n not in subject.weights and digits and "".join(c for c in n if c.isdigit()) == digits]
+    alike = [
+        n
+        for n in subject.names
+        if n not in subject.weights and digits and "".join(c for c in n if c.isdigit()) == digits
+    ]
     return [n for n in (own or alike or after) if n not in subject.weights and subject.params[n].size == units]
 
 
@@ -135,23 +161,60 @@ def _saturated(subject: Subject) -> Iterator[Suspicion]:
     shares = _seen_saturated(subject)
     first = subject.weights[0]
     before = float(np.linalg.norm(subject.gradients()[first])) if first in subject.gradients() else 0.0
-    small = {n: (a * a.dtype.type(0.1) if a.dtype.kind == "f" and n in subject.names and _large(subject, n) else a) for n, a in subject.params.items()}
+    small = {
+        n: (a * a.dtype.type(0.1) if a.dtype.kind == "f" and n in subject.names and _large(subject, n) else a)
+        for n, a in subject.params.items()
+    }
     after = float(np.linalg.norm(subject.gradients(small).get(first, np.zeros(1))))
-    if shares is None and not (after > 30 * before > 0 or (before == 0 and after > 0 and not _has_exact_zeros(subject)) or max(flat_units(subject).values()) > _SATURATED):
+    if shares is None and not (
+        after > 30 * before > 0
+        or (before == 0 and after > 0 and not _has_exact_zeros(subject))
+        or max(flat_units(subject).values()) > _SATURATED
+    ):
         return
     if shares is not None and max(shares.values(), default=0.0) < _SATURATED:
         return
     flat = flat_units(subject)
     if shares is None and max(flat.values(), default=0.0) > _SATURATED:
         name, share = max(flat.items(), key=lambda item: item[1])
-        says = f"{share:.0%} of the units of {name} get no gradient from any sample, and are not 0: they are saturated"
+        says = (
+            f"{share:.0%} of the units of {name} get no gradient from any sample, and are not 0: they are saturated"
+        )
     elif shares:
         name, share = max(shares.items(), key=lambda item: item[1])
         says = f"{share:.0%} of the outputs of {name} are within 1 % of its bounds"
     else:
-        says = f"with parameters a tenth as large the gradient of {first} is {after / max(before, 1e-300):.2g} times as large: its units are saturated"
-    finding = fault("units", "saturated_units", says, also="init_scale_wrong" if unusual_weights(subject) else "vanishing_gradient", lesson="Far from 0 sigmoid and tanh are flat. What passes back through them is multiplied by a slope near 0.")
-    yield Suspicion(finding, [Remedy(lambda: run(subject, "weights and biases a tenth as large", subject.stepper(), params=small), "begin with smaller weights and biases: a tenth of them was run and learns")])
+        says = (
+            f"with parameters a tenth as large the gradient of {first} is {after / max(before, 1e-300):.2g} "
+            "times as large: its units are saturated"
+        )
+    finding = fault(
+        "units",
+        "saturated_units",
+        says,
+        also="init_scale_wrong" if unusual_weights(subject) else "vanishing_gradient",
+        lesson=(
+            "Far from 0 sigmoid and tanh are flat. What passes back through them is multiplied by a slope near 0."
+        ),
+    )
+    level = {
+        n: np.zeros_like(a) if n in subject.names and n not in subject.weights and _large(subject, n) else a
+        for n, a in subject.params.items()
+    }
+    tries = [
+        ("large biases set to 0", level, "begin with biases of 0"),
+        ("weights and biases a tenth as large", small, "begin with smaller weights and biases"),
+    ]
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                lambda w=what, p=params: run(subject, w, subject.stepper(), params=p),
+                f"{fix}: that was run and learns",
+            )
+            for what, params, fix in tries
+        ],
+    )
 
 
 def _large(subject: Subject, name: str) -> bool:
@@ -181,22 +244,66 @@ def _by_depth(subject: Subject, ratios: Mapping[str, float], given: Trial) -> It
         return
     first, last = values[0], max(values[1:])
     if 0 < first < _VANISHED * last:
-        says = f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of later layers up to {last:.1e}: it vanishes on the way back through {len(values)} layers"
-        finding = fault("flow", "vanishing_gradient", says, lesson="Each layer multiplies what comes back by its weights and its slopes. Below 1 the product shrinks with every layer: a sigmoid's slope is at most a quarter.", ratios=dict(ratios))
+        says = (
+            f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of later layers "
+            f"up to {last:.1e}: it vanishes on the way back through {len(values)} layers"
+        )
+        finding = fault(
+            "flow",
+            "vanishing_gradient",
+            says,
+            lesson=(
+                "Each layer multiplies what comes back by its weights and its slopes. Below 1 the product "
+                "shrinks with every layer: a sigmoid's slope is at most a quarter."
+            ),
+            ratios=dict(ratios),
+        )
         yield Suspicion(finding, _against_vanishing(subject), strong=len(values) >= 5)
     sizes = [float(np.linalg.norm(g)) for n, g in subject.gradients().items() if n in subject.weights]
-    if (first > _EXPLODED * max(values[-1], 1e-300) or sizes[0] > 1e3) and not given.finite and not unusual_weights(subject):
-        says = f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of the last layer {values[-1]:.1e}: it grows on the way back through {len(values)} layers"
-        finding = fault("flow", "exploding_gradient", says, lesson="Each layer multiplies what comes back by its weights. Above 1 the product grows with every layer.", ratios=dict(ratios))
-        yield Suspicion(finding, [Remedy(lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject)), "smaller weights, normalisation, or gradients cut to a norm; steps of one relative length in every layer were run and learn")])
+    if (
+        (first > _EXPLODED * max(values[-1], 1e-300) or sizes[0] > 1e3)
+        and not given.finite
+        and not unusual_weights(subject)
+    ):
+        says = (
+            f"the gradient of {next(iter(ratios))} is {first:.1e} of its weights, and that of the last layer "
+            f"{values[-1]:.1e}: it grows on the way back through {len(values)} layers"
+        )
+        finding = fault(
+            "flow",
+            "exploding_gradient",
+            says,
+            lesson=(
+                "Each layer multiplies what comes back by its weights. Above 1 the product grows with every layer."
+            ),
+            ratios=dict(ratios),
+        )
+        yield Suspicion(
+            finding,
+            [
+                Remedy(
+                    lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject)),
+                    "smaller weights, normalisation, or gradients cut to a norm; steps of one relative length "
+                    "in every layer were run and learn",
+                )
+            ],
+        )
 
 
 def _against_vanishing(subject: Subject) -> list[Remedy]:
     """Return trainings whose first layers move as much as the last ones."""
     larger = {n: a * a.dtype.type(4) if n in subject.weights else a for n, a in subject.params.items()}
     return [
-        Remedy(lambda: run(subject, "weights four times as large", subject.stepper(), params=larger, steps=150), "begin with larger weights, four times as large for sigmoids: that was run and learns; or use ReLU, normalisation, shortcuts"),
-        Remedy(lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject), steps=150), "use ReLU with weights of variance 2/fan_in, normalisation or shortcuts; steps of one relative length in every layer were run and learn"),
+        Remedy(
+            lambda: run(subject, "weights four times as large", subject.stepper(), params=larger, steps=150),
+            "begin with larger weights, four times as large for sigmoids: that was run and learns; or use "
+            "ReLU, normalisation, shortcuts",
+        ),
+        Remedy(
+            lambda: run(subject, "steps of 2 % of its weights in every layer", layerwise(subject), steps=150),
+            "use ReLU with weights of variance 2/fan_in, normalisation or shortcuts; steps of one relative "
+            "length in every layer were run and learn",
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
-from whygrad.diagnosis.training.data import class_indices, outputs
+from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
@@ -87,14 +87,27 @@ def compared(subject: Subject, *, seed: int = 0) -> GradientEvidence:
 
 
 def _compared_at(
-    exact: Subject, at: dict[str, Array], claimed: dict[str, Array], tolerance: float, rng: np.random.Generator, *, tamed: bool
+    exact: Subject,
+    at: dict[str, Array],
+    claimed: dict[str, Array],
+    tolerance: float,
+    rng: np.random.Generator,
+    *,
+    tamed: bool,
 ) -> GradientEvidence:
     """Compare gradients with slopes in one place, and if they differ where the loss is very high, in a tamer one as well."""
     directions = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in exact.names}
     first = {n: read(exact, at, claimed, n, directions[n]) for n in directions}
-    wrong = [n for n, reading in first.items() if reading.wrong(tolerance)]
+    suspects = [n for n, reading in first.items() if reading.wrong(tolerance)]
+    first |= {n: read(exact, at, claimed, n, directions[n], wary=True) for n in suspects}
+    wrong = [n for n in suspects if first[n].wrong(tolerance)]
     if not wrong:
-        where = "; that is so at smaller parameters, and at those given what is added within the logarithm hides the slope" if tamed else ""
+        where = (
+            "; that is so at smaller parameters, and at those given what is added within the logarithm hides "
+            "the slope"
+            if tamed
+            else ""
+        )
         return GradientEvidence(Evidence("gradient", says=_right(exact, first, tolerance) + where), Mended())
     tamer = None if tamed else _tamer(exact, at)
     if tamer is not None:
@@ -116,22 +129,35 @@ def _tamer(subject: Subject, at: dict[str, Array]) -> dict[str, Array] | None:
     if not np.isfinite(constant) or constant <= 0 or subject.loss(at) <= 1.5 * constant:
         return None
     for share in (0.3, 0.1, 0.03, 0.01, 0.001):
-        smaller = {n: (a * share).astype(a.dtype) if n in subject.names and a.dtype.kind == "f" else a for n, a in at.items()}
+        smaller = {
+            n: (a * share).astype(a.dtype) if n in subject.names and a.dtype.kind == "f" else a
+            for n, a in at.items()
+        }
         if subject.loss(smaller) <= 1.5 * constant:
             return smaller
     return None
 
 
-def _with_other_labels(subject: Subject, at: dict[str, Array], directions: dict[str, Array], tolerance: float) -> Finding | None:
+def _with_other_labels(
+    subject: Subject, at: dict[str, Array], directions: dict[str, Array], tolerance: float
+) -> Finding | None:
     """Return that the gradients are right once the labels have another form."""
-    found, count = subject.xt(), outputs(subject)[0]
-    if found is None:
+    found, count, samples = subject.xt(), outputs(subject)[0], samples_of(subject.batch)
+    if found is None or samples is None:
         return None
     t = np.asarray(found[1])
-    labels = class_indices(t) if t.ndim else None
-    if labels is None or not count or count < 2 or (t.ndim > 1 and t.shape[-1] == count) or labels.min() < 0 or labels.max() >= count:
+    labels = class_indices(samples.t)
+    if (
+        labels is None
+        or not count
+        or count < 2
+        or samples.t.size != len(labels)
+        or labels.min() < 0
+        or labels.max() >= count
+    ):
         return None
-    batch = rebuilt(subject.batch, found[0], np.eye(count)[labels])
+    columns = t.ndim > 1 and t.shape[-1] == len(labels)
+    batch = rebuilt(subject.batch, found[0], np.eye(count)[:, labels] if columns else np.eye(count)[labels])
     other = subject.but(batch=batch)
     try:
         claimed = other.gradients(at)
@@ -139,24 +165,48 @@ def _with_other_labels(subject: Subject, at: dict[str, Array], directions: dict[
             return None
     except CallFailed:
         return None
-    says = f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: with indices its gradients are not those of its loss"
-    return fault("labels", "labels_one_hot", says, fix=f"t = np.eye({count})[t]", experiment=f"with np.eye({count})[t] every gradient is right", also="gradient_wrong")
+    says = (
+        f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: with indices "
+        "its gradients are not those of its loss"
+    )
+    return fault(
+        "labels",
+        "labels_one_hot",
+        says,
+        fix=f"t = np.eye({count})[t]",
+        experiment=f"with np.eye({count})[t] every gradient is right",
+        also="gradient_wrong",
+    )
 
 
-def read(subject: Subject, at: Mapping[str, Array], claimed: Mapping[str, Array], name: str, direction: Array) -> Reading:
+def read(
+    subject: Subject,
+    at: Mapping[str, Array],
+    claimed: Mapping[str, Array],
+    name: str,
+    direction: Array,
+    *,
+    wary: bool = False,
+) -> Reading:
     """Return what a gradient claims along a direction of one parameter, and the slope there."""
     g = claimed.get(name)
     products = np.zeros(1) if g is None else (g * direction).ravel()
-    found = along(subject, at, {name: direction})
-    return Reading(float(products.sum()), found, float(np.sqrt(np.sum(products**2))), float((at[name] * direction).sum()))
+    found = along(subject, at, {name: direction}, wary=wary)
+    return Reading(
+        float(products.sum()), found, float(np.sqrt(np.sum(products**2))), float((at[name] * direction).sum())
+    )
 
 
 def _right(subject: Subject, readings: Mapping[str, Reading], tolerance: float) -> str:
     worst = max(
-        (abs(r.claimed - r.slope.value) / max(abs(r.slope.value), r.size, 1e-300) for r in readings.values()), default=0.0
+        (abs(r.claimed - r.slope.value) / max(abs(r.slope.value), r.size, 1e-300) for r in readings.values()),
+        default=0.0,
     )
     digits = " (it is computed in float32)" if tolerance == _COARSE else ""
-    return f"the gradients of {', '.join(readings)} are those of the loss: along random directions they differ by {worst:.0e} at most{digits}"
+    return (
+        f"the gradients of {', '.join(readings)} are those of the loss: along random directions they differ "
+        f"by {worst:.0e} at most{digits}"
+    )
 
 
 def _wrong_shapes(subject: Subject, claimed: Mapping[str, Array]) -> list[Finding]:
@@ -164,11 +214,15 @@ def _wrong_shapes(subject: Subject, claimed: Mapping[str, Array]) -> list[Findin
     for name, g in claimed.items():
         if g.shape != subject.params[name].shape and name in subject.names:
             says = f"the gradient of {name} has the shape {g.shape}, and {name} has {subject.params[name].shape}"
-            found.append(fault(f"gradient of {name}", "gradient_wrong", says, fix="return one number for each entry"))
+            found.append(
+                fault(f"gradient of {name}", "gradient_wrong", says, fix="return one number for each entry")
+            )
     return found
 
 
-def _what_calls_leave(subject: Subject, at: dict[str, Array], rng: np.random.Generator, tolerance: float) -> GradientEvidence | None:
+def _what_calls_leave(
+    subject: Subject, at: dict[str, Array], rng: np.random.Generator, tolerance: float
+) -> GradientEvidence | None:
     """Call the gradients elsewhere and then several times in one place: what earlier calls leave behind shows."""
     direction = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in subject.names}
     other = _other_batch(subject)
@@ -186,23 +240,45 @@ def _what_calls_leave(subject: Subject, at: dict[str, Array], rng: np.random.Gen
     told = ", ".join(f"{c:.6g}" for c in claims)
     says = f"calls in one place give {told} along one direction, and the loss's slope is {truth.value:.6g}"
     if all(right(float(step)) for step in steps) and not right(0.0):
-        finding = fault("gradients", "gradients_not_zeroed", f"each call adds its gradients to those of the calls before: {says}", also="gradient_buffer_not_zeroed",
-                        fix="set the gradients to 0 at the beginning of each call", lesson=LESSONS.get("gradients_not_zeroed", ""))  # fmt: skip
-        return GradientEvidence(Evidence("gradient", (finding,)), Mended("the gradients without those of earlier calls", _Differences()))
+        finding = fault(
+            "gradients",
+            "gradients_not_zeroed",
+            f"each call adds its gradients to those of the calls before: {says}",
+            also="gradient_buffer_not_zeroed",
+            fix="set the gradients to 0 at the beginning of each call",
+            lesson=LESSONS.get("gradients_not_zeroed", ""),
+        )
+        return GradientEvidence(
+            Evidence("gradient", (finding,)), Mended("the gradients without those of earlier calls", _Differences())
+        )
     if not right(claims[0]):
         late = _late(subject, at, direction, claims, right)
         if late:
             says = f"in a new place the first right gradient is that of call {late + 1}: {says}"
-            return _stale_evidence(f"the gradients are those of an earlier call: {says}", Mended("the gradients of a later call", _Later(subject, late)))
+            return _stale_evidence(
+                f"the gradients are those of an earlier call: {says}",
+                Mended("the gradients of a later call", _Later(subject, late)),
+            )
         if np.ptp(claims) <= 1e-9 * size and _equal(before, calls[0]):
-            return _stale_evidence("the gradients are the same for other parameters and another batch: those of the first call are kept", Mended())
+            return _stale_evidence(
+                "the gradients are the same for other parameters and another batch: those of the first call "
+                "are kept",
+                Mended(),
+            )
         if _equal(subject.gradients(subject.params), calls[0]):
-            return _stale_evidence("the gradients are the same for other parameters, to the last bit: those of an earlier call are kept", Mended())
+            return _stale_evidence(
+                "the gradients are the same for other parameters, to the last bit: those of an earlier call "
+                "are kept",
+                Mended(),
+            )
     away = subject.but(batch=other)
     here, there = subject.gradients(at), away.gradients(at)
     elsewhere = along(away, at, direction)
     if _equal(here, there) and abs(elsewhere.value - truth.value) > 10 * near and right(claims[0]):
-        return _stale_evidence("the gradients of another batch are those of the first one, to the last bit: its samples are kept", Mended())
+        return _stale_evidence(
+            "the gradients of another batch are those of the first one, to the last bit: its samples are kept",
+            Mended(),
+        )
     return None
 
 
@@ -231,14 +307,26 @@ def _claim(g: Mapping[str, Array], direction: Mapping[str, Array], at: Mapping[s
 
 
 def _claim_size(g: Mapping[str, Array], direction: Mapping[str, Array], at: Mapping[str, Array]) -> float:
-    return float(np.sqrt(sum(float(((g[n] * v) ** 2).sum()) for n, v in direction.items() if n in g and g[n].shape == at[n].shape)))
+    return float(
+        np.sqrt(
+            sum(
+                float(((g[n] * v) ** 2).sum()) for n, v in direction.items() if n in g and g[n].shape == at[n].shape
+            )
+        )
+    )
 
 
 def _equal(a: Mapping[str, Array], b: Mapping[str, Array]) -> bool:
     return any(np.any(g) for g in a.values()) and all(n in b and np.array_equal(g, b[n]) for n, g in a.items())
 
 
-def _late(subject: Subject, at: dict[str, Array], direction: dict[str, Array], claims: list[float], right: Callable[[float], bool]) -> int:
+def _late(
+    subject: Subject,
+    at: dict[str, Array],
+    direction: dict[str, Array],
+    claims: list[float],
+    right: Callable[[float], bool],
+) -> int:
     """Return after how many calls in one place its gradient comes; 0 where it does not."""
     for k in range(1, _CALLS):
         claim = claims[k] if k < len(claims) else _claim(subject.gradients(at), direction, at)
@@ -248,7 +336,14 @@ def _late(subject: Subject, at: dict[str, Array], direction: dict[str, Array], c
 
 
 def _stale_evidence(says: str, mended: Mended) -> GradientEvidence:
-    finding = fault("gradients", "stale_gradient", says, also="stale_cache", fix="compute the forward pass of this call's parameters and batch before its gradients", lesson=LESSONS.get("stale_cache", ""))
+    finding = fault(
+        "gradients",
+        "stale_gradient",
+        says,
+        also="stale_cache",
+        fix="compute the forward pass of this call's parameters and batch before its gradients",
+        lesson=LESSONS.get("stale_cache", ""),
+    )
     return GradientEvidence(Evidence("gradient", (finding,)), mended)
 
 
@@ -278,7 +373,11 @@ class _Later:
 
 
 def _explained(
-    subject: Subject, at: dict[str, Array], readings: dict[str, list[Reading]], claimed: Mapping[str, Array], tolerance: float
+    subject: Subject,
+    at: dict[str, Array],
+    readings: dict[str, list[Reading]],
+    claimed: Mapping[str, Array],
+    tolerance: float,
 ) -> tuple[list[Finding], Mended]:
     """Return the findings of parameters with wrong gradients: constant factors, penalties, and else the catalogue."""
     known: dict[str, Finding] = {}
@@ -293,6 +392,8 @@ def _explained(
         if factor is not None:
             mended.factors[name] = factor
             known[name] = _by_factor(subject, name, factor, sums)
+    penalised = _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
+    known |= penalised
     penalised = _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
     known |= penalised
     rest = [n for n in readings if n not in known]
@@ -368,27 +469,47 @@ def _by_factor(subject: Subject, name: str, factor: float, sizes: Mapping[str, f
     also = "batch_scale_wrong" if factor < 0 and said != "-1" else ""
     mends = {"-1": f"d{name} = -d{name}"}.get(said, f"d{name} = d{name} / ({said or f'{factor:.6g}'})")
     return fault(
-        f"gradient of {name}", label, says + (f" ({numbers})" if numbers else ""), fix=mends, also=also,
-        lesson=LESSONS.get(label, ""), factor=factor, factor_name=said,
-    )  # fmt: skip
+        f"gradient of {name}",
+        label,
+        says + (f" ({numbers})" if numbers else ""),
+        fix=mends,
+        also=also,
+        lesson=LESSONS.get(label, ""),
+        factor=factor,
+        factor_name=said,
+    )
 
 
 def _none(subject: Subject, name: str, readings: Sequence[Reading], *, missing: bool) -> Finding:
     label = "missing_bias_gradient" if is_bias(subject, name) else "layer_not_trained"
     slopes = ", ".join(f"{r.slope.value:.3g}" for r in readings)
     how = "is missing" if missing else "is 0 everywhere"
-    says = f"the gradient of {name} {how}, and the loss changes with {name}: its slopes along random directions are {slopes}"
+    says = (
+        f"the gradient of {name} {how}, and the loss changes with {name}: its slopes along random directions "
+        f"are {slopes}"
+    )
     also = "layer_not_trained" if label == "missing_bias_gradient" else "weight_gradient_zero"
-    return fault(f"gradient of {name}", label, says, fix=f"compute the gradient of {name} and return it", also=also, lesson=LESSONS.get("weight_gradient_zero", ""))
+    return fault(
+        f"gradient of {name}",
+        label,
+        says,
+        fix=f"compute the gradient of {name} and return it",
+        also=also,
+        lesson=LESSONS.get("weight_gradient_zero", ""),
+    )
 
 
 def is_bias(subject: Subject, name: str) -> bool:
     """Return whether a parameter is a bias: by its name, or since it has one axis."""
     last = name.lower().replace("_", ".").split(".")[-1].rstrip("0123456789")
-    return last in _BIAS or (sum(size > 1 for size in subject.params[name].shape) < 2 and last not in ("w", "weight", "gamma", "g"))
+    return last in _BIAS or (
+        sum(size > 1 for size in subject.params[name].shape) < 2 and last not in ("w", "weight", "gamma", "g")
+    )
 
 
-def _penalised(subject: Subject, readings: dict[str, list[Reading]], mended: Mended, tolerance: float) -> dict[str, Finding]:
+def _penalised(
+    subject: Subject, readings: dict[str, list[Reading]], mended: Mended, tolerance: float
+) -> dict[str, Finding]:
     """Return the findings of gradients that differ by a multiple of the parameter, as a regulariser's does."""
     found: dict[str, Finding] = {}
     for name, taken in readings.items():
@@ -397,7 +518,9 @@ def _penalised(subject: Subject, readings: dict[str, list[Reading]], mended: Men
             continue
         middle = float(np.median(factors))
         scale = max(abs(r.slope.value) + r.size for r in taken)
-        noise = max(3 * r.slope.error + 10 * tolerance * scale for r in taken) / max(min(abs(r.weight) for r in taken), 1e-300)
+        noise = max(3 * r.slope.error + 10 * tolerance * scale for r in taken) / max(
+            min(abs(r.weight) for r in taken), 1e-300
+        )
         if np.ptp(factors) > 0.02 * abs(middle) + noise or abs(middle) < 5 * noise:
             continue
         found[name] = _of_penalty(subject, name, middle)
@@ -406,29 +529,93 @@ def _penalised(subject: Subject, readings: dict[str, list[Reading]], mended: Men
     return found
 
 
+def _penalised_in_part(
+    subject: Subject, at: dict[str, Array], claimed: Mapping[str, Array], names: Sequence[str]
+) -> dict[str, Finding]:
+    """Return the findings of gradients that differ by a multiple of some entries of the parameter: not of biases within it."""
+    found: dict[str, Finding] = {}
+    rng = np.random.default_rng(2)
+    for name in names:
+        w = at[name]
+        largest = np.argsort(-np.abs(w), axis=None)[: max(w.size // 3, 8)]
+        chosen = rng.choice(largest, min(largest.size, 16), replace=False)
+        ratios = []
+        for i in chosen:
+            direction = np.zeros(w.shape)
+            direction.flat[i] = typical(w)
+            r = read(subject, at, claimed, name, direction)
+            noise = 10 * r.slope.error + 1e-9 * abs(r.claimed)
+            ratios.append((r.claimed - r.slope.value) / r.weight if abs(r.claimed - r.slope.value) > noise else 0.0)
+        off = np.array([x for x in ratios if x])
+        if len(off) >= max(4, len(ratios) // 3) and np.ptp(off) < 0.01 * abs(float(np.median(off))):
+            middle = float(np.median(off))
+            says = (
+                f"the gradient of {name} is right but for {middle:+.4g}·{name} in {len(off)} of "
+                f"{len(ratios)} entries that were compared: a regulariser of part of it"
+            )
+            found[name] = fault(
+                f"gradient of {name}",
+                "regulariser_gradient_wrong",
+                says,
+                fix=f"the gradient of ½λ·Σ{name}² is λ·{name}, for the entries that the sum has",
+                lesson=LESSONS["regulariser_gradient_wrong"],
+                difference=middle,
+            )
+    return found
+
+
 def _of_penalty(subject: Subject, name: str, difference: float) -> Finding:
     """Return the finding of a gradient that is off by a multiple of its parameter."""
     inside = penalty(subject).get(name, 0.0)
     has = f"the loss has {inside / 2:.4g}·Σ{name}²" if inside else f"the loss has no term of {name} alone"
-    says = f"the gradient of {name} is right but for {difference:+.4g}·{name}: {has}, and the gradient has {inside + difference:.4g}·{name} of it"
+    says = (
+        f"the gradient of {name} is right but for {difference:+.4g}·{name}: {has}, and the gradient has "
+        f"{inside + difference:.4g}·{name} of it"
+    )
     if not inside and difference > 0:
-        return Finding(output=f"gradient of {name}", verdict=Judgement.CONVENTION, says=f"{says}. That is weight decay, which losses often leave out", evidence={"convention": True})
-    return fault(f"gradient of {name}", "regulariser_gradient_wrong", says, fix=f"add {inside:.4g}·{name} for {inside / 2:.4g}·Σ{name}² in the loss",
-                 lesson=LESSONS["regulariser_gradient_wrong"], difference=difference)  # fmt: skip
+        return Finding(
+            output=f"gradient of {name}",
+            verdict=Judgement.CONVENTION,
+            says=f"{says}. That is weight decay, which losses often leave out",
+            evidence={"convention": True},
+        )
+    return fault(
+        f"gradient of {name}",
+        "regulariser_gradient_wrong",
+        says,
+        fix=f"add {inside:.4g}·{name} for {inside / 2:.4g}·Σ{name}² in the loss",
+        lesson=LESSONS["regulariser_gradient_wrong"],
+        difference=difference,
+    )
 
 
-def _by_catalogue(subject: Subject, at: dict[str, Array], rest: Sequence[str], known: Mapping[str, Finding]) -> dict[str, Finding]:
+def _by_catalogue(
+    subject: Subject, at: dict[str, Array], rest: Sequence[str], known: Mapping[str, Finding]
+) -> dict[str, Finding]:
     """Return what the catalogue of mistakes says of parameters whose gradients differ by no plain factor."""
     told = named_by_catalogue(subject, at, [*rest, *known])
     found: dict[str, Finding] = {}
     for name in (*rest, *known):
         entry = told.get(name)
         if entry is not None and entry.cause is not None:
-            found[name] = fault(f"gradient of {name}", entry.cause, entry.says, fix=entry.fix, also=(*entry.also, "gradient_wrong"), lesson=entry.lesson)
+            found[name] = fault(
+                f"gradient of {name}",
+                entry.cause,
+                entry.says,
+                fix=entry.fix,
+                also=(*entry.also, "gradient_wrong"),
+                lesson=entry.lesson,
+            )
         elif name in rest:
             says = f"the gradient of {name} is not that of the loss, and differs by no plain factor"
             notes = entry.notes if entry is not None else ()
-            found[name] = fault(f"gradient of {name}", "gradient_wrong", says, notes=notes, fix=f"compare it entry by entry: whygrad.check_gradient shows where {name} differs")
+            found[name] = fault(
+                f"gradient of {name}",
+                "gradient_wrong",
+                says,
+                notes=notes,
+                fix=f"compare it entry by entry: whygrad.check_gradient shows where {name} differs",
+            )
     return found
 
 
@@ -466,7 +653,12 @@ def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[F
     if len(plain) > 1:
         names = ", ".join(_bare(f) for f in plain)
         says = f"the gradients of {names} are not those of the loss, and differ by no plain factor"
-        one = fault(f"gradients of {names}", "gradient_wrong", says, fix="compare them entry by entry: whygrad.check_gradient shows where they differ")
+        one = fault(
+            f"gradients of {names}",
+            "gradient_wrong",
+            says,
+            fix="compare them entry by entry: whygrad.check_gradient shows where they differ",
+        )
         findings = [f for f in findings if f not in plain] + [one]
     factors = {round(float(f.evidence["factor"]), 5) for f in findings if "factor" in f.evidence}
     if len(findings) < 2 or len(factors) != 1 or not all("factor" in f.evidence for f in findings):
@@ -474,15 +666,18 @@ def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[F
     if len(findings) != len(subject.names):
         return findings
     first = findings[0]
-    says = first.says.replace(f"the gradient of {_bare(first)} is", "all gradients are").replace(f"the gradient of {_bare(first)} has", "all gradients have")
+    says = first.says.replace(f"the gradient of {_bare(first)} is", "all gradients are").replace(
+        f"the gradient of {_bare(first)} has", "all gradients have"
+    )
     says = says.replace(" that of the loss", " those of the loss").replace("subtracting it", "subtracting them")
     factor = float(first.evidence["factor"])
-    fix = "subtract them where you add, or change the sign of all" if factor == -1 else first.fix.replace(f"d{_bare(first)}", "g")
+    fix = (
+        "subtract them where you add, or change the sign of all"
+        if factor == -1
+        else first.fix.replace(f"d{_bare(first)}", "g")
+    )
     return [fault("gradients", first.cause, says, fix=fix, also=first.also, lesson=first.lesson, **first.evidence)]
 
 
 def _bare(finding: Finding) -> str:
     return finding.output.removeprefix("gradient of ")
-
-
-

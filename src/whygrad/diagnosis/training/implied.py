@@ -41,7 +41,9 @@ def with_implied_gradients(subject: Subject) -> Implied:
     subject.loss()
     if entries <= _ENTRIES and 2 * entries * subject.costs.get("loss", 0.0) < _PATIENCE * subject.clock.seconds:
         return Implied(replaced(subject, _differences(subject)))
-    return Implied(None, ("the gradients by themselves: pass gradients(params, batch) beside step to have them tested",))
+    return Implied(
+        None, ("the gradients by themselves: pass gradients(params, batch) beside step to have them tested",)
+    )
 
 
 def _is_descent(subject: Subject) -> bool:
@@ -59,7 +61,9 @@ def _from_step(subject: Subject) -> Any:
 
     def gradients(params: Mapping[str, Array], batch: Any) -> dict[str, Array]:
         new = subject.stepper()(dict(params), batch)
-        return {n: (np.asarray(params[n], np.float64) - np.asarray(new[n], np.float64)) / rate for n in subject.names}
+        return {
+            n: (np.asarray(params[n], np.float64) - np.asarray(new[n], np.float64)) / rate for n in subject.names
+        }
 
     return gradients
 

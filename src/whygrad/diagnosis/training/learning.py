@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.data import all_samples, class_indices, normalisation, outputs, samples_of, unusual_size
+from whygrad.diagnosis.training.adaptive import Adaptive
+from whygrad.diagnosis.training.data import (
+    all_samples,
+    class_indices,
+    normalisation,
+    outputs,
+    samples_of,
+    unusual_size,
+)
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
-from whygrad.diagnosis.training.adaptive import Adaptive
 from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, pair, rebuilt, sample_axes
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import constant_loss, run
@@ -42,9 +49,24 @@ def suspect_inputs(subject: Subject) -> Iterator[Suspicion]:
         return rebuilt(batch, scaled.astype(given.dtype if given.dtype.kind == "f" else np.float64), found[1])
 
     kind = f" as {x.dtype}" if x.dtype.kind in "iu" else ""
-    finding = fault("samples", "input_not_normalised", f"the samples are of an unusual size{kind}: {says}",
-                    lesson="The gradient of the first weights is multiplied by the samples: samples 100 times as large want a rate 10,000 times as small there.")  # fmt: skip
-    yield Suspicion(finding, [Remedy(lambda: run(subject, f"with {how}", subject.stepper(), through=through), f"x = {how}, for training and for what is predicted later")])
+    finding = fault(
+        "samples",
+        "input_not_normalised",
+        f"the samples are of an unusual size{kind}: {says}",
+        lesson=(
+            "The gradient of the first weights is multiplied by the samples: samples 100 times as large "
+            "want a rate 10,000 times as small there."
+        ),
+    )
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                lambda: run(subject, f"with {how}", subject.stepper(), through=through),
+                f"x = {how}, for training and for what is predicted later",
+            )
+        ],
+    )
 
 
 def suspect_labels(subject: Subject) -> Iterator[Suspicion]:
@@ -53,7 +75,12 @@ def suspect_labels(subject: Subject) -> Iterator[Suspicion]:
     if found is None or samples is None or not count or count < 3:
         return
     labels = class_indices(samples.t)
-    if labels is None or (samples.t.ndim > 1 and samples.t.shape[-1] > 1) or labels.min() < 0 or labels.max() >= count:
+    if (
+        labels is None
+        or (samples.t.ndim > 1 and samples.t.shape[-1] > 1)
+        or labels.min() < 0
+        or labels.max() >= count
+    ):
         return
 
     def through(batch: Any) -> Any:
@@ -71,8 +98,22 @@ def suspect_labels(subject: Subject) -> Iterator[Suspicion]:
     except (CallFailed, AssertionError):
         return
     says = f"the labels are class numbers up to {labels.max()}, and the code compares them with {count} outputs"
-    finding = fault("labels", "labels_one_hot", says, lesson="Numbers of classes are no amounts: outputs that come near to 7 say nothing about a seven.")
-    yield Suspicion(finding, [Remedy(lambda: run(subject, f"with np.eye({count})[t]", subject.stepper(), through=through), f"t = np.eye({count})[t]: that was run and learns")], other_loss=True)
+    finding = fault(
+        "labels",
+        "labels_one_hot",
+        says,
+        lesson="Numbers of classes are no amounts: outputs that come near to 7 say nothing about a seven.",
+    )
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                lambda: run(subject, f"with np.eye({count})[t]", subject.stepper(), through=through),
+                f"t = np.eye({count})[t]: that was run and learns",
+            )
+        ],
+        other_loss=True,
+    )
 
 
 def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
@@ -86,17 +127,36 @@ def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
         return
 
     def without(params: dict[str, Array], batch: Any) -> float:
-        return subject.loss(params, batch) - sum(0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items())
+        return subject.loss(params, batch) - sum(
+            0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items()
+        )
 
     def change(gradients: dict[str, Array], params: dict[str, Array], batch: Any) -> dict[str, Array]:
         del batch
         return {n: g - found.get(n, 0.0) * params[n] for n, g in gradients.items()}
 
     told = ", ".join(f"{lam / 2:.3g}·Σ{n}²" for n, lam in found.items())
-    finding = fault("regulariser", "regularisation_too_strong", f"the loss has {told} beside the data, {size:.3g} of {subject.loss():.3g} at the start",
-                    lesson="A penalty that outweighs the data pulls the weights to 0, whatever the data say.")  # fmt: skip
+    finding = fault(
+        "regulariser",
+        "regularisation_too_strong",
+        f"the loss has {told} beside the data, {size:.3g} of {subject.loss():.3g} at the start",
+        lesson="A penalty that outweighs the data pulls the weights to 0, whatever the data say.",
+    )
     fix = "lower the penalty a hundredfold; without it the loss of the data was run, and falls"
-    yield Suspicion(finding, [Remedy(lambda: run(subject, "without the penalty, the loss of the data", subject.stepper(change=change), value=without), fix)])
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                lambda: run(
+                    subject,
+                    "without the penalty, the loss of the data",
+                    subject.stepper(change=change),
+                    value=without,
+                ),
+                fix,
+            )
+        ],
+    )
 
 
 def suspect_precision(subject: Subject, given: Trial) -> Iterator[Suspicion]:
@@ -108,8 +168,31 @@ def suspect_precision(subject: Subject, given: Trial) -> Iterator[Suspicion]:
     if wide is subject:
         return
     says = f"the parameters are {subject.params[narrow[0]].dtype}, and in float64 the same training learns"
-    finding = fault("numbers", "float32_precision", says, lesson="float32 has 7 digits, float16 three: small updates of large numbers are lost, and differences of near ones keep none.", also=() if given.finite else ("overflow",))
-    yield Suspicion(finding, [Remedy(lambda: run(subject, "in float64", subject.stepper(), params=wide.params, through=lambda b: cast_batch(b, np.float64)), "compute what cancels or overflows in float64")])
+    finding = fault(
+        "numbers",
+        "float32_precision",
+        says,
+        lesson=(
+            "float32 has 7 digits, float16 three: small updates of large numbers are lost, and differences "
+            "of near ones keep none."
+        ),
+        also=() if given.finite else ("overflow",),
+    )
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                lambda: run(
+                    subject,
+                    "in float64",
+                    subject.stepper(),
+                    params=wide.params,
+                    through=lambda b: cast_batch(b, np.float64),
+                ),
+                "compute what cancels or overflows in float64",
+            )
+        ],
+    )
 
 
 def examine_overfitting(subject: Subject) -> Evidence:
@@ -119,16 +202,46 @@ def examine_overfitting(subject: Subject) -> Evidence:
         return Evidence("learning", untested=(f"whether a few samples can be learned by heart: {how}",))
     try:
         constant = constant_loss(subject, few)
-        trials = [run(subject, f"{how} with Adam at {rate:g}", Adaptive(subject, rate), batch=few, steps=400, seconds=min(2.0, subject.clock.left / 5)) for rate in (0.01, 0.001, 0.1)]
+        trials = [
+            run(
+                subject,
+                f"{how} with Adam at {rate:g}",
+                Adaptive(subject, rate),
+                batch=few,
+                steps=400,
+                seconds=min(2.0, subject.clock.left / 5),
+            )
+            for rate in (0.01, 0.001, 0.1)
+        ]
     except CallFailed as failed:
         return Evidence("learning", untested=(f"whether a few samples can be learned by heart: {failed}",))
     best = min(trials, key=lambda t: min(t.losses) if t.finite else np.inf)
     if not best.finite or min(best.losses) < 0.7 * constant or best.steps < 150:
         return Evidence("learning", says=f"{best}")
-    says = f"not even {how} can be learned by heart: at best the loss comes to {min(best.losses):.3g}, and {constant:.3g} is what a constant answer costs"
-    fix = "look at what limits the outputs: the last layer's unit, too few hidden units, equal samples with different labels"
-    return Evidence("learning", (fault("learning", "cannot_overfit", says, fix=fix, experiment="; ".join(map(str, trials)),
-                                       lesson="A network that can learn at all learns a few samples by heart. If it does not, the data or the network rules it out, not the optimiser."),))  # fmt: skip
+    says = (
+        f"not even {how} can be learned by heart: at best the loss comes to {min(best.losses):.3g}, and "
+        f"{constant:.3g} is what a constant answer costs"
+    )
+    fix = (
+        "look at what limits the outputs: the last layer's unit, too few hidden units, equal samples with "
+        "different labels"
+    )
+    return Evidence(
+        "learning",
+        (
+            fault(
+                "learning",
+                "cannot_overfit",
+                says,
+                fix=fix,
+                experiment="; ".join(map(str, trials)),
+                lesson=(
+                    "A network that can learn at all learns a few samples by heart. If it does not, the "
+                    "data or the network rules it out, not the optimiser."
+                ),
+            ),
+        ),
+    )
 
 
 def _few(subject: Subject) -> tuple[Any, str]:
@@ -148,7 +261,9 @@ def examine_evaluation(subject: Subject, after: Trial) -> Evidence:
     findings: list[Finding] = []
     found, samples = subject.xt(), samples_of(subject.batch)
     if subject.scores_function is None and subject.evaluate_function is None:
-        return Evidence("evaluation", untested=("training against evaluation: neither predict nor evaluate was given",))
+        return Evidence(
+            "evaluation", untested=("training against evaluation: neither predict nor evaluate was given",)
+        )
     if not after.finite or after.last > 0.5 * after.first or samples is None or found is None:
         return Evidence("evaluation", untested=("training against evaluation: the loss did not fall far enough",))
     labels = class_indices(samples.t)
@@ -156,12 +271,19 @@ def examine_evaluation(subject: Subject, after: Trial) -> Evidence:
         if subject.evaluate_function is not None:
             value, trained = subject.evaluated(after.params), subject.loss(after.params)
             if value > 3 * max(trained, 0.05 * after.first) and value > 0.5 * after.first:
-                findings.append(_mismatch(f"after {after.steps} steps the loss of the batch is {trained:.3g} in training and {value:.3g} in evaluation"))
+                findings.append(
+                    _mismatch(
+                        f"after {after.steps} steps the loss of the batch is {trained:.3g} in training and "
+                        f"{value:.3g} in evaluation"
+                    )
+                )
         if labels is not None and subject.scores_function is not None and not findings:
             findings += _accuracy(subject, after, labels, found[0])
     except CallFailed as failed:
         return Evidence("evaluation", untested=(f"training against evaluation: {failed}",))
-    return Evidence("evaluation", tuple(findings), "what is predicted in evaluation agrees with the loss of training")
+    return Evidence(
+        "evaluation", tuple(findings), "what is predicted in evaluation agrees with the loss of training"
+    )
 
 
 def _accuracy(subject: Subject, after: Trial, labels: Array, x: Any) -> list[Finding]:
@@ -177,10 +299,26 @@ def _accuracy(subject: Subject, after: Trial, labels: Array, x: Any) -> list[Fin
     right = float(np.mean(answers == labels))
     frequent = float(np.unique(labels, return_counts=True)[1].max()) / len(labels)
     if after.last < 0.25 * after.first and right < max(0.5, 0.5 + frequent / 2):
-        return [_mismatch(f"after {after.steps} steps the loss of the batch has fallen from {after.first:.3g} to {after.last:.3g}, and only {right:.0%} of the same batch is predicted rightly")]
+        return [
+            _mismatch(
+                f"after {after.steps} steps the loss of the batch has fallen from {after.first:.3g} to "
+                f"{after.last:.3g}, and only {right:.0%} of the same batch is predicted rightly"
+            )
+        ]
     return []
 
 
 def _mismatch(says: str) -> Finding:
-    return fault("evaluation", "train_eval_mismatch", says, fix="give evaluation the same inputs, scaling and layers as training; dropout off, and the running statistics of batch normalisation kept",
-                 lesson="What is predicted must be computed as it was trained, but for dropout and the statistics of batch normalisation.")  # fmt: skip
+    return fault(
+        "evaluation",
+        "train_eval_mismatch",
+        says,
+        fix=(
+            "give evaluation the same inputs, scaling and layers as training; dropout off, and the running "
+            "statistics of batch normalisation kept"
+        ),
+        lesson=(
+            "What is predicted must be computed as it was trained, but for dropout and the statistics of "
+            "batch normalisation."
+        ),
+    )

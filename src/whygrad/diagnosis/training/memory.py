@@ -123,7 +123,9 @@ class Memory:
         if isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
             self._seen.add(id(value))
             self.generators.append(value)
-        elif isinstance(value, FunctionType | MethodType) or (hasattr(value, "func") and hasattr(value, "keywords")):
+        elif isinstance(value, FunctionType | MethodType) or (
+            hasattr(value, "func") and hasattr(value, "keywords")
+        ):
             self._function(value, depth + 1)
         elif isinstance(value, np.ndarray):
             self._seen.add(id(value))

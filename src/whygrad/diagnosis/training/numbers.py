@@ -16,10 +16,14 @@ from whygrad.typing import Array
 _LOGS = ("log", "log2", "log10", "log1p", "xlogy")
 _EXPS = ("exp", "exp2", "expm1", "sinh", "cosh")
 _LESSONS = {
-    "log_of_zero": "A probability that rounds to 0 has the logarithm −∞. From logits, log p = z − max z − log Σ exp(z − max z) is finite for all of them.",
-    "softmax_overflow": "exp(z) overflows for z above 709 in float64 and 88 in float32. Subtracting the largest score changes no probability, and no exp is above 1 then.",
-    "division_by_zero": "Where the divisor can be 0, as a deviation or a norm can, a small number is added to it, or its case is treated apart.",
-    "overflow": "Numbers beyond 1.8e308, in float32 beyond 3.4e38, are infinite, and ∞ − ∞ and 0·∞ are NaN from there on.",
+    "log_of_zero": "A probability that rounds to 0 has the logarithm −∞. From logits, log p = z − max z − log "
+    "Σ exp(z − max z) is finite for all of them.",
+    "softmax_overflow": "exp(z) overflows for z above 709 in float64 and 88 in float32. Subtracting the "
+    "largest score changes no probability, and no exp is above 1 then.",
+    "division_by_zero": "Where the divisor can be 0, as a deviation or a norm can, a small number is added to "
+    "it, or its case is treated apart.",
+    "overflow": "Numbers beyond 1.8e308, in float32 beyond 3.4e38, are infinite, and ∞ − ∞ and 0·∞ are NaN "
+    "from there on.",
 }
 
 
@@ -49,7 +53,10 @@ def _of_loss(subject: Subject, at: Mapping[str, Array], batch: Any) -> Finding |
     try:
         value = subject.loss(at, batch)
     except CallFailed as failed:
-        if not any(word in failed.what for word in ("math domain", "OverflowError", "ZeroDivision", "FloatingPoint", "finite")):
+        if not any(
+            word in failed.what
+            for word in ("math domain", "OverflowError", "ZeroDivision", "FloatingPoint", "finite")
+        ):
             return None
         value = float("nan")
     if np.isfinite(value):
@@ -83,19 +90,37 @@ def _traced(subject: Subject, function: Any, at: Mapping[str, Array], batch: Any
     return first_not_finite(function, given, copied(subject.batch if batch is None else batch))
 
 
-def _told(subject: Subject, culprit: Culprit | None, what: str, at: Mapping[str, Array], batch: Any, value: float) -> Finding:
+def _told(
+    subject: Subject, culprit: Culprit | None, what: str, at: Mapping[str, Array], batch: Any, value: float
+) -> Finding:
     sample = _sample(subject, at, batch) if what == "loss" else None
     shown = "NaN" if np.isnan(value) else "infinite"
     if culprit is None:
         says = f"the {what} is {shown}" + (f", from sample {sample} on" if sample is not None else "")
-        return fault("numbers", None, f"{says}; its lines could not be followed", fix="look for log(0), exp of large numbers, and divisions by 0")
+        return fault(
+            "numbers",
+            None,
+            f"{says}; its lines could not be followed",
+            fix="look for log(0), exp of large numbers, and divisions by 0",
+        )
     label, why, fix = classified(culprit)
     place = f"line {culprit.line} of {culprit.file}, in {culprit.function}"
-    says = f"the {what} is {shown}: the first number that is not finite comes from {culprit.expression} ({place}), {why}"
+    says = (
+        f"the {what} is {shown}: the first number that is not finite comes from {culprit.expression} "
+        f"({place}), {why}"
+    )
     if sample is not None:
         says += f"; the first sample with it is number {sample}"
-    return fault("numbers", label, says, fix=fix, lesson=_LESSONS.get(label or "", ""), line=culprit.line, expression=culprit.expression,
-                 also="overflow" if label == "softmax_overflow" else "")  # fmt: skip
+    return fault(
+        "numbers",
+        label,
+        says,
+        fix=fix,
+        lesson=_LESSONS.get(label or "", ""),
+        line=culprit.line,
+        expression=culprit.expression,
+        also="overflow" if label == "softmax_overflow" else "",
+    )
 
 
 def classified(culprit: Culprit) -> tuple[str | None, str, str]:
@@ -106,19 +131,35 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
     operation = culprit.operation
     if operation in _LOGS and operands:
         if float(operands[0].min(initial=np.inf)) < 0:
-            return "loss_formula_wrong", f"the logarithm of a negative number: {given}", "take logarithms of probabilities alone"
-        return "log_of_zero", f"the logarithm of 0: {given}", "compute log p from the logits, or add a small number: np.log(p + 1e-12)"
+            return (
+                "loss_formula_wrong",
+                f"the logarithm of a negative number: {given}",
+                "take logarithms of probabilities alone",
+            )
+        return (
+            "log_of_zero",
+            f"the logarithm of 0: {given}",
+            "compute log p from the logits, or add a small number: np.log(p + 1e-12)",
+        )
     if operation in _EXPS:
         softmax = "softmax" in culprit.source.lower() or ("sum(" in culprit.source and "/" in culprit.source)
         label = "softmax_overflow" if softmax else "overflow"
-        return label, f"which overflows: {given}", f"subtract the largest first: np.exp({culprit.names[0] if culprit.names else 'z'} - max)"
+        return (
+            label,
+            f"which overflows: {given}",
+            f"subtract the largest first: np.exp({culprit.names[0] if culprit.names else 'z'} - max)",
+        )
     if operation == "divide" and len(operands) == 2:
         if np.any(operands[1] == 0):
             return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[1]}"
         return "overflow", f"which overflows: {given}", "lower what grows"
     if operation in ("sqrt", "power") and operands and float(operands[0].min(initial=0)) < 0:
         return "overflow", f"a root of a negative number: {given}", "keep what is under the root above 0"
-    return "overflow", f"which overflows: {given}" if given else "which overflows", "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
+    return (
+        "overflow",
+        f"which overflows: {given}" if given else "which overflows",
+        "keep the numbers small: normalise inputs, smaller weights, a lower learning rate",
+    )
 
 
 def _range(value: Any) -> str:
@@ -147,4 +188,10 @@ def _sample(subject: Subject, at: Mapping[str, Array], batch: Any) -> int | None
 def _named_inside(says: str, value: float) -> Finding:
     """Return the finding about a model of this package, whose operations are known to be stable."""
     del value
-    return fault("numbers", "overflow", f"the first number that is not finite: {says}", fix="lower what grows: the learning rate, the weights, the inputs", lesson=_LESSONS["overflow"])
+    return fault(
+        "numbers",
+        "overflow",
+        f"the first number that is not finite: {says}",
+        fix="lower what grows: the learning rate, the weights, the inputs",
+        lesson=_LESSONS["overflow"],
+    )

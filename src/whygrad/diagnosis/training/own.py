@@ -20,9 +20,18 @@ from whygrad.typing import Array
 
 
 def subject_of_model(
-    model: Layer, params: Any, data: Any, *, optimizer: Any = None, loss: Any = None, learning_rate: float | None = None, batch: Any = None,
-    clip: Any = None, batch_size: int = 32, seed: int = 0,
-) -> Subject:  # fmt: skip
+    model: Layer,
+    params: Any,
+    data: Any,
+    *,
+    optimizer: Any = None,
+    loss: Any = None,
+    learning_rate: float | None = None,
+    batch: Any = None,
+    clip: Any = None,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Subject:
     """Return the training of a model of this package as a subject.
 
     Args:
@@ -42,34 +51,63 @@ def subject_of_model(
     """
     where = "diagnose_training"
     if not isinstance(model, Layer):
-        raise OptionError(where, "a model of this package first", f"{type(model).__name__}", "pass functions by name: loss=..., gradients=..., params=...")
+        raise OptionError(
+            where,
+            "a model of this package first",
+            f"{type(model).__name__}",
+            "pass functions by name: loss=..., gradients=..., params=...",
+        )
     if not isinstance(params, Mapping):
-        raise OptionError(where, "params as a dictionary of arrays", f"{type(params).__name__}", "pass model.init(rng)")
+        raise OptionError(
+            where, "params as a dictionary of arrays", f"{type(params).__name__}", "pass model.init(rng)"
+        )
     if hasattr(data, "images") and hasattr(data, "labels"):
         data = (data.images, data.labels)
     if batch is None:
         if not isinstance(data, tuple | list) or len(data) != 2:
-            raise OptionError(where, "data as (images, targets)", f"{type(data).__name__}", "pass the arrays that fit takes")
+            raise OptionError(
+                where, "data as (images, targets)", f"{type(data).__name__}", "pass the arrays that fit takes"
+            )
         images, targets = np.asarray(data[0]), np.asarray(data[1])
         n = min(len(images), len(targets)) if images.ndim and targets.ndim else 0
         chosen = np.sort(np.random.default_rng(seed).permutation(n)[:batch_size])
-        batch = (images[chosen], targets[chosen]) if n and len(images) == len(targets) else (images[:batch_size], targets[:batch_size])
+        batch = (
+            (images[chosen], targets[chosen])
+            if n and len(images) == len(targets)
+            else (images[:batch_size], targets[:batch_size])
+        )
     if optimizer is None:
         if learning_rate is None:
             raise OptionError(where, "optimizer=, such as SGD(0.1)", "none", "pass the optimiser of the training")
         optimizer = SGD(learning_rate)
     if not isinstance(optimizer, Optimizer):
-        raise OptionError(where, "an optimiser of this package", f"{type(optimizer).__name__}", "pass SGD(0.1), Adam(1e-3), ...")
+        raise OptionError(
+            where, "an optimiser of this package", f"{type(optimizer).__name__}", "pass SGD(0.1), Adam(1e-3), ..."
+        )
     seen = _Model(model, loss or cross_entropy, seed)
     known = {SGD: "sgd", Adam: "adam", AdamW: "adamw", RMSprop: "rmsprop"}
     trained = frozenset(n for n, p in model.parameters().items() if p.trained)
     exact = type(optimizer) in known
     reference = _Reference(seen, optimizer, clip)
     return Subject(
-        {n: np.array(a) for n, a in params.items()}, batch, seen.loss, seen.gradients, None if exact and clip is None else reference.step_function(),
-        optimizer.rate(0), float(getattr(optimizer, "momentum", 0.0)), optimizer=next((name for kind, name in known.items() if isinstance(optimizer, kind)), "") if not exact or type(optimizer) is not SGD else "sgd",
-        scores_function=seen.scores, evaluate_function=seen.evaluated, data=data, inside=seen, trained=trained, reference=reference,
-    )  # fmt: skip
+        {n: np.array(a) for n, a in params.items()},
+        batch,
+        seen.loss,
+        seen.gradients,
+        None if exact and clip is None else reference.step_function(),
+        optimizer.rate(0),
+        float(getattr(optimizer, "momentum", 0.0)),
+        optimizer=next((name for kind, name in known.items() if isinstance(optimizer, kind)), "")
+        if not exact or type(optimizer) is not SGD
+        else "sgd",
+        scores_function=seen.scores,
+        evaluate_function=seen.evaluated,
+        data=data,
+        inside=seen,
+        weight_decay=float(getattr(optimizer, "weight_decay", 0.0)),
+        trained=trained,
+        reference=reference,
+    )
 
 
 def _engine(params: Mapping[str, Array]) -> AbstractContextManager[None]:
@@ -131,7 +169,9 @@ class _Model:
             if event.going == "forward" and isinstance(event.value, np.ndarray):
                 found[event.name] = (type(event.layer).__name__, event.value)
 
-        watched(self.model, listen)(params, np.asarray(batch[0]), training=True, rng=np.random.default_rng(self.seed))
+        watched(self.model, listen)(
+            params, np.asarray(batch[0]), training=True, rng=np.random.default_rng(self.seed)
+        )
         return found
 
     def first_not_finite(self, params: Mapping[str, Array], batch: Any) -> str | None:
@@ -147,6 +187,13 @@ class _Reference:
 
     def __call__(self, subject: Subject, rate: float | None, momentum: float | None, change: Any) -> Stepper:
         changes: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
+        if (
+            rate is not None
+            and rate == subject.learning_rate
+            and momentum is None
+            and getattr(self.optimizer, "weight_decay", 0.0)
+        ):
+            changes["weight_decay"] = 0.0  # the same rate by itself: without what stands beside it
         if momentum is not None and hasattr(self.optimizer, "momentum"):
             changes |= {"momentum": momentum}
             if not momentum:

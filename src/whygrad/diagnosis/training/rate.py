@@ -20,7 +20,10 @@ _FAR_BELOW = 0.02
 _FAR = 4.0
 #: From here on momentum takes hundreds of steps to come to rest.
 _MUCH_MOMENTUM = 0.95
-_HIGH = "Along the direction of curvature λ a step of gradient descent multiplies the distance from the valley's floor by 1 − ηλ. Beyond η = 2/λ that is below −1, and every step overshoots by more than the last."
+_HIGH = (
+    "Along the direction of curvature λ a step of gradient descent multiplies the distance from the valley's "
+    "floor by 1 − ηλ. Beyond η = 2/λ that is below −1, and every step overshoots by more than the last."
+)
 
 
 def examine_rate(subject: Subject) -> Evidence:
@@ -70,16 +73,36 @@ def measured(subject: Subject) -> Curvature | None:
 
 
 def _crawls(given: Trial) -> bool:
-    return given.steps > 0 and abs(given.first - given.last) / (given.steps * max(abs(given.first), 1e-300)) < _CRAWLS
+    return (
+        given.steps > 0 and abs(given.first - given.last) / (given.steps * max(abs(given.first), 1e-300)) < _CRAWLS
+    )
 
 
 def _momentum(subject: Subject, rate: float, found: Curvature | None) -> Suspicion:
     beta = subject.momentum
-    says = f"with momentum {beta:g} a step lives on for {1 / (1 - beta):.0f} steps" if beta < 1 else f"with momentum {beta:g} no step is ever forgotten"
+    says = (
+        f"with momentum {beta:g} a step lives on for {1 / (1 - beta):.0f} steps"
+        if beta < 1
+        else f"with momentum {beta:g} no step is ever forgotten"
+    )
     if found is not None:
         says += f"; the rate {rate:.3g} is {found.multiple(rate):.2g} times the limit 2(1+β)/λ"
-    finding = fault("momentum", "momentum_too_high", says, lesson="The steps add up to η/(1−β) times the gradient, and swing to and fro for about 1/(1−β) steps before they rest.")
-    return Suspicion(finding, [Remedy(lambda b=b: at_rate(subject, rate, b), f"lower the momentum: {b:g} was run and learns") for b in (0.9, 0.5)])
+    finding = fault(
+        "momentum",
+        "momentum_too_high",
+        says,
+        lesson=(
+            "The steps add up to η/(1−β) times the gradient, and swing to and fro for about 1/(1−β) steps "
+            "before they rest."
+        ),
+    )
+    return Suspicion(
+        finding,
+        [
+            Remedy(lambda b=b: at_rate(subject, rate, b), f"lower the momentum: {b:g} was run and learns")
+            for b in (0.9, 0.5)
+        ],
+    )
 
 
 def _too_high(subject: Subject, rate: float, found: Curvature | None) -> Suspicion:
@@ -91,8 +114,21 @@ def _too_high(subject: Subject, rate: float, found: Curvature | None) -> Suspici
         limit = found.limit
         lower = [found.limit / 2, found.limit / 5, found.limit / 20, found.limit / 100]
     tries = [rounded(r) for r in lower]
-    finding = fault("learning rate", "learning_rate_too_high", says, lesson=_HIGH, rate=rate, **({"limit": limit, "multiple": rate / limit} if limit else {}))
-    return Suspicion(finding, [Remedy(lambda r=r: at_rate(subject, r), f"lower the learning rate: {r:g} was run and learns") for r in tries])
+    finding = fault(
+        "learning rate",
+        "learning_rate_too_high",
+        says,
+        lesson=_HIGH,
+        rate=rate,
+        **({"limit": limit, "multiple": rate / limit} if limit else {}),
+    )
+    return Suspicion(
+        finding,
+        [
+            Remedy(lambda r=r: at_rate(subject, r), f"lower the learning rate: {r:g} was run and learns")
+            for r in tries
+        ],
+    )
 
 
 def _too_low(subject: Subject, rate: float, found: Curvature | None, given: Trial) -> Suspicion:
@@ -100,8 +136,22 @@ def _too_low(subject: Subject, rate: float, found: Curvature | None, given: Tria
     says = f"the learning rate {rate:.3g} is too low: a step changes the loss by {share:.1e} of it"
     tries = [rate * f for f in (30, 300, 3e3, 3e4, 3e5, 3e6)]
     if found is not None and np.isfinite(found.limit):
-        says += f"; gradient descent would be stable up to {found.limit:.3g}, {found.limit / rate:.2g} times as much"
+        says += (
+            f"; gradient descent would be stable up to {found.limit:.3g}, {found.limit / rate:.2g} times as much"
+        )
         tries = sorted({rounded(found.limit / f) for f in (2, 6, 20, 100)}, reverse=True)
         tries = [r for r in tries if r > 3 * rate]
-    finding = fault("learning rate", "learning_rate_too_low", says, lesson="As long as the loss falls smoothly, a higher rate reaches the same in fewer steps.", rate=rate)
-    return Suspicion(finding, [Remedy(lambda r=r: at_rate(subject, r), f"raise the learning rate: {r:g} was run and learns") for r in map(rounded, tries)])
+    finding = fault(
+        "learning rate",
+        "learning_rate_too_low",
+        says,
+        lesson="As long as the loss falls smoothly, a higher rate reaches the same in fewer steps.",
+        rate=rate,
+    )
+    return Suspicion(
+        finding,
+        [
+            Remedy(lambda r=r: at_rate(subject, r), f"raise the learning rate: {r:g} was run and learns")
+            for r in map(rounded, tries)
+        ],
+    )

@@ -26,7 +26,10 @@ def examine_relation(subject: Subject, *, seed: int = 0) -> Evidence:
     samples = _distinct(all_samples(subject))
     if samples is None or len(samples.x) < _FEWEST:
         n = "no samples" if samples is None else f"{len(samples.x)} samples"
-        return Evidence("labels", untested=(f"whether the labels belong to the samples: {n} are too few to tell, {_FEWEST} are needed",))
+        return Evidence(
+            "labels",
+            untested=(f"whether the labels belong to the samples: {n} are too few to tell, {_FEWEST} are needed",),
+        )
     score = dependence(samples, np.random.default_rng(seed))
     if score is None:
         return Evidence("labels", untested=("whether the labels belong to the samples: there is one label only",))
@@ -37,9 +40,17 @@ def examine_relation(subject: Subject, *, seed: int = 0) -> Evidence:
         return Evidence("labels", says=f"labels belong to the samples: {told}")
     share = "hardly anything" if excess > 3.0 else "nothing"
     says = f"the labels have {share} to do with the samples: {told}"
-    finding = fault("labels", "labels_unrelated", says, fix="shuffle samples and labels with one permutation: x, t = x[order], t[order]", excess=excess,
-                    experiment=f"shuffling the labels changes {share}: {right:.1%} before, {chance:.1%} ± {deviation:.1%} after",
-                    lesson="A network can learn random labels by heart; it then knows nothing about other samples.")  # fmt: skip
+    finding = fault(
+        "labels",
+        "labels_unrelated",
+        says,
+        fix="shuffle samples and labels with one permutation: x, t = x[order], t[order]",
+        excess=excess,
+        experiment=(
+            f"shuffling the labels changes {share}: {right:.1%} before, {chance:.1%} ± {deviation:.1%} after"
+        ),
+        lesson="A network can learn random labels by heart; it then knows nothing about other samples.",
+    )
     return Evidence("labels", (finding,))
 
 
@@ -64,7 +75,11 @@ def dependence(samples: Samples, rng: np.random.Generator) -> tuple[float, float
     labels = class_indices(samples.t[chosen])
     if labels is not None and len(np.unique(labels)) > max(20, len(labels) // 4):
         labels = None
-    values = np.eye(labels.max() - labels.min() + 1)[labels - labels.min()] if labels is not None else samples.t[chosen].reshape(len(chosen), -1).astype(np.float64)
+    values = (
+        np.eye(labels.max() - labels.min() + 1)[labels - labels.min()]
+        if labels is not None
+        else samples.t[chosen].reshape(len(chosen), -1).astype(np.float64)
+    )
     values = values - values.mean(axis=0)
     if not values.any():
         return None
@@ -79,7 +94,12 @@ def dependence(samples: Samples, rng: np.random.Generator) -> tuple[float, float
 
 def _compared(measures: list[_Measure], values: Array, rng: np.random.Generator) -> tuple[float, float, float]:
     actual = np.array([m.told(values) for m in measures])  # (forms, ways)
-    shuffled = np.array([[m.told(values[order]) for m in measures] for order in (rng.permutation(len(values)) for _ in range(_SHUFFLES))])
+    shuffled = np.array(
+        [
+            [m.told(values[order]) for m in measures]
+            for order in (rng.permutation(len(values)) for _ in range(_SHUFFLES))
+        ]
+    )
     middle, deviation = shuffled.mean(axis=0), shuffled.std(axis=0) + 1e-12
     excess = (actual - middle) / deviation
     best = np.unravel_index(int(excess.argmax()), excess.shape)

@@ -18,7 +18,30 @@ if TYPE_CHECKING:
 
 #: Where sentences are folded, however wide the terminal is.
 _READABLE, _INDENT = 100, 4
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "·": "*", "−": "-", "×": "x", "²": "^2", "…": ".", "→": "->", "±": "+-", "η": "eta", "λ": "lambda", "β": "beta", "₁": "1", "₂": "2", "√": "sqrt", "∞": "inf", "Σ": "sum", "⁴": "^4", "‖": "|", "½": "1/2"})  # fmt: skip
+_ASCII = str.maketrans(
+    {
+        "✓": "+",
+        "✗": "x",
+        "·": "*",
+        "−": "-",
+        "×": "x",
+        "²": "^2",
+        "…": ".",
+        "→": "->",
+        "±": "+-",
+        "η": "eta",
+        "λ": "lambda",
+        "β": "beta",
+        "₁": "1",
+        "₂": "2",
+        "√": "sqrt",
+        "∞": "inf",
+        "Σ": "sum",
+        "⁴": "^4",
+        "‖": "|",
+        "½": "1/2",
+    }
+)
 
 
 def renderable(diagnosis: TrainingDiagnosis) -> Shown:
@@ -29,7 +52,9 @@ def renderable(diagnosis: TrainingDiagnosis) -> Shown:
 def text(diagnosis: TrainingDiagnosis, width: int = 100) -> str:
     """Return a diagnosis as plain text of so many columns."""
     file = StringIO()
-    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(Shown(diagnosis))
+    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(
+        Shown(diagnosis)
+    )
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
@@ -108,10 +133,14 @@ def html(diagnosis: TrainingDiagnosis) -> str:
         colour = "#1a7f37" if finding.fine else "#cf222e"
         style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
         cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
-        blocks.append(f'<div style="margin-top:6px"><span style="{style}">{escape(finding.output)}</span>{cause}</div>')
+        blocks.append(
+            f'<div style="margin-top:6px"><span style="{style}">{escape(finding.output)}</span>{cause}</div>'
+        )
         for title, sentence in details(finding):
             label = f'<span style="opacity:.7">{title}: </span>' if title else ""
-            blocks.append(f'<div style="max-width:60em;white-space:normal;padding-left:28px">{label}{escape(sentence)}</div>')
+            blocks.append(
+                f'<div style="max-width:60em;white-space:normal;padding-left:28px">{label}{escape(sentence)}</div>'
+            )
     told = "".join(f'<div style="opacity:.7">Not tested: {escape(reason)}.</div>' for reason in diagnosis.untested)
     return (
         '<div style="font-size:13px;line-height:1.5;text-align:left">'

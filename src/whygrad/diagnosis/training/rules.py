@@ -45,10 +45,25 @@ def right_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
     yield Rule("gradient descent", lambda s, g, w, t: g)
     for beta in betas:
         yield Rule(f"momentum {beta:.4g}", _momentum(beta), family="momentum")
-        yield Rule(f"momentum {beta:.4g}, damped by {1 - beta:.4g}", _momentum(beta, damping=1 - beta), family="momentum")
+        yield Rule(
+            f"momentum {beta:.4g}, damped by {1 - beta:.4g}", _momentum(beta, damping=1 - beta), family="momentum"
+        )
         yield Rule(f"Nesterov's momentum {beta:.4g}", _momentum(beta, ahead=True), family="nesterov")
-        yield Rule(f"Nesterov's momentum {beta:.4g}, damped", _momentum(beta, damping=1 - beta, ahead=True), family="nesterov")
-    for b1, b2 in ((0.9, 0.999), (0.9, 0.99), (0.9, 0.98), (0.9, 0.95), (0.5, 0.999), (0.8, 0.999), (0.95, 0.999), (0.0, 0.999)):
+        yield Rule(
+            f"Nesterov's momentum {beta:.4g}, damped",
+            _momentum(beta, damping=1 - beta, ahead=True),
+            family="nesterov",
+        )
+    for b1, b2 in (
+        (0.9, 0.999),
+        (0.9, 0.99),
+        (0.9, 0.98),
+        (0.9, 0.95),
+        (0.5, 0.999),
+        (0.8, 0.999),
+        (0.95, 0.999),
+        (0.0, 0.999),
+    ):
         for eps in (1e-8, 1e-7, 1e-6, 1e-5, 1e-3):
             yield Rule("Adam", _adam(b1, b2, eps), family="adam")
     yield Rule("Adam, eps under the root", _adam(0.9, 0.999, 1e-8, inside=True), family="adam")
@@ -63,34 +78,120 @@ def right_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
 
 def wrong_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
     """Yield rules that people write by mistake."""
-    adam = {"no correction": "leaves out both corrections, m/(1−β₁ᵗ) and v/(1−β₂ᵗ): the first steps are of the wrong size",
-            "no m": "leaves out the correction of the mean, m/(1−β₁ᵗ)", "no v": "leaves out the correction of the mean square, v/(1−β₂ᵗ)",
-            "power": "corrects by 1/βᵗ in place of 1/(1−βᵗ)", "no root": "divides by v̂ and not by its root",
-            "not squared": "has the mean of g in v where that of g² belongs", "swapped": "has β₁ and β₂ exchanged",
-            "first t": "corrects with t = 1 in every step", "t from 2": "counts its steps from 2"}  # fmt: skip
+    adam = {
+        "no correction": "leaves out both corrections, m/(1−β₁ᵗ) and v/(1−β₂ᵗ): the first steps are of the "
+        "wrong size",
+        "no m": "leaves out the correction of the mean, m/(1−β₁ᵗ)",
+        "no v": "leaves out the correction of the mean square, v/(1−β₂ᵗ)",
+        "power": "corrects by 1/βᵗ in place of 1/(1−βᵗ)",
+        "no root": "divides by v̂ and not by its root",
+        "not squared": "has the mean of g in v where that of g² belongs",
+        "swapped": "has β₁ and β₂ exchanged",
+        "first t": "corrects with t = 1 in every step",
+        "t from 2": "counts its steps from 2",
+    }
     for kind, says in adam.items():
         for eps in (1e-8, 1e-7):
             yield Rule("Adam", _adam(0.9, 0.999, eps, kind=kind), says, family="adam")
-    yield Rule("Adam", _adam(0.9, 0.999, 1e-8), "counts t once for every parameter and not once a step", family="adam", counts_parameters=True)
+    yield Rule(
+        "Adam",
+        _adam(0.9, 0.999, 1e-8),
+        "counts t once for every parameter and not once a step",
+        family="adam",
+        counts_parameters=True,
+    )
     for kind in ("", "power", "no correction"):
         more = f", and {adam[kind]}" if kind else ""
-        yield Rule("Adam", _adam(0.9, 0.999, 1e-8, kind=kind), f"replaces the parameter by the step where it should subtract it{more}", family="adam", replaces=True)
-    yield Rule("gradient descent", lambda s, g, w, t: g, "replaces the parameter by the step where it should subtract it", replaces=True)
-    yield Rule("gradient descent", lambda s, g, w, t: w, "subtracts the parameter in place of its gradient", "update_uses_wrong_variable")
-    yield Rule("gradient descent", lambda s, g, w, t: _keep(s, "sum", g), "adds up the gradients of all steps: they are never set to 0", "gradients_not_zeroed")
-    yield Rule("gradient descent", lambda s, g, w, t: _last(s, g), "uses the gradient of the step before", "stale_gradient")
+        yield Rule(
+            "Adam",
+            _adam(0.9, 0.999, 1e-8, kind=kind),
+            f"replaces the parameter by the step where it should subtract it{more}",
+            family="adam",
+            replaces=True,
+        )
+    yield Rule(
+        "gradient descent",
+        lambda s, g, w, t: g,
+        "replaces the parameter by the step where it should subtract it",
+        replaces=True,
+    )
+    yield Rule(
+        "gradient descent",
+        lambda s, g, w, t: w,
+        "subtracts the parameter in place of its gradient",
+        "update_uses_wrong_variable",
+    )
+    yield Rule(
+        "gradient descent",
+        lambda s, g, w, t: _keep(s, "sum", g),
+        "adds up the gradients of all steps: they are never set to 0",
+        "gradients_not_zeroed",
+    )
+    yield Rule(
+        "gradient descent", lambda s, g, w, t: _last(s, g), "uses the gradient of the step before", "stale_gradient"
+    )
     for beta in betas:
-        yield Rule("momentum", _momentum(beta, sign=-1), "adds the gradient to the velocity with the wrong sign", family="momentum")
-        yield Rule("momentum", _momentum(beta, forgetting=True), "forgets the velocity: it is βv + g with the v of the first step", family="momentum")
-        yield Rule("Nesterov's momentum", _nesterov_wrong(beta, "no gradient"), "takes β·v as its step and leaves the gradient out", family="nesterov")
-        yield Rule("Nesterov's momentum", _nesterov_wrong(beta, "back"), "looks back, g − β·v, where it should look ahead", family="nesterov")
-        yield Rule("Nesterov's momentum", _nesterov_wrong(beta, "old"), "looks ahead with the velocity of the step before", family="nesterov")
-        yield Rule("Nesterov's momentum", _nesterov_wrong(beta, "twice"), "applies the momentum twice, v + β·v", family="nesterov")
+        yield Rule(
+            "momentum",
+            _momentum(beta, sign=-1),
+            "adds the gradient to the velocity with the wrong sign",
+            family="momentum",
+        )
+        yield Rule(
+            "momentum",
+            _momentum(beta, forgetting=True),
+            "forgets the velocity: it is βv + g with the v of the first step",
+            family="momentum",
+        )
+        yield Rule(
+            "Nesterov's momentum",
+            _nesterov_wrong(beta, "no gradient"),
+            "takes β·v as its step and leaves the gradient out",
+            family="nesterov",
+        )
+        yield Rule(
+            "Nesterov's momentum",
+            _nesterov_wrong(beta, "back"),
+            "looks back, g − β·v, where it should look ahead",
+            family="nesterov",
+        )
+        yield Rule(
+            "Nesterov's momentum",
+            _nesterov_wrong(beta, "old"),
+            "looks ahead with the velocity of the step before",
+            family="nesterov",
+        )
+        yield Rule(
+            "Nesterov's momentum",
+            _nesterov_wrong(beta, "twice"),
+            "applies the momentum twice, v + β·v",
+            family="nesterov",
+        )
     for rho in (0.9, 0.99):
-        yield Rule("RMSprop", _rmsprop(rho, 1e-8, root=False), "divides by the mean square and not by its root", family="rmsprop")
-        yield Rule("RMSprop", _rmsprop(rho, 1e-8, swapped=True), "weighs the new square with ρ and the old ones with 1−ρ", family="rmsprop")
-        yield Rule("RMSprop", _rmsprop(rho, 1e-8, squared=False), "takes the mean of g where that of g² belongs", family="rmsprop")
-        yield Rule("RMSprop", _rmsprop(rho, 1e-8, times=True), "multiplies by the root where it should divide", family="rmsprop")
+        yield Rule(
+            "RMSprop",
+            _rmsprop(rho, 1e-8, root=False),
+            "divides by the mean square and not by its root",
+            family="rmsprop",
+        )
+        yield Rule(
+            "RMSprop",
+            _rmsprop(rho, 1e-8, swapped=True),
+            "weighs the new square with ρ and the old ones with 1−ρ",
+            family="rmsprop",
+        )
+        yield Rule(
+            "RMSprop",
+            _rmsprop(rho, 1e-8, squared=False),
+            "takes the mean of g where that of g² belongs",
+            family="rmsprop",
+        )
+        yield Rule(
+            "RMSprop",
+            _rmsprop(rho, 1e-8, times=True),
+            "multiplies by the root where it should divide",
+            family="rmsprop",
+        )
 
 
 def _keep(s: dict[str, Any], name: str, g: Array) -> Array:
@@ -104,7 +205,9 @@ def _last(s: dict[str, Any], g: Array) -> Array:
     return before
 
 
-def _momentum(beta: float, *, damping: float = 1.0, ahead: bool = False, sign: int = 1, forgetting: bool = False) -> Formula:
+def _momentum(
+    beta: float, *, damping: float = 1.0, ahead: bool = False, sign: int = 1, forgetting: bool = False
+) -> Formula:
     def formula(s: dict[str, Any], g: Array, w: Array, t: int) -> Array:
         del w
         v = beta * s.get("v", 0.0) + sign * damping * g
@@ -120,7 +223,12 @@ def _nesterov_wrong(beta: float, kind: str) -> Formula:
         del w, t
         old = s.get("v", np.zeros_like(g))
         v = s["v"] = beta * old + g
-        return {"no gradient": beta * v, "back": g - beta * v, "old": g + beta * old + beta * v, "twice": v + beta * v}[kind]
+        return {
+            "no gradient": beta * v,
+            "back": g - beta * v,
+            "old": g + beta * old + beta * v,
+            "twice": v + beta * v,
+        }[kind]
 
     return formula
 
@@ -149,7 +257,16 @@ def _adam(b1: float, b2: float, eps: float, *, kind: str = "", inside: bool = Fa
     return formula
 
 
-def _rmsprop(rho: float, eps: float, *, inside: bool = False, root: bool = True, swapped: bool = False, squared: bool = True, times: bool = False) -> Formula:
+def _rmsprop(
+    rho: float,
+    eps: float,
+    *,
+    inside: bool = False,
+    root: bool = True,
+    swapped: bool = False,
+    squared: bool = True,
+    times: bool = False,
+) -> Formula:
     def formula(s: dict[str, Any], g: Array, w: Array, t: int) -> Array:
         del w, t
         keep = 1 - rho if swapped else rho

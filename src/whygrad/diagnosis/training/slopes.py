@@ -12,6 +12,7 @@ from whygrad.typing import Array
 
 #: Steps relative to the direction, which is as long as the parameter itself.
 _STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+_SMALLER = (1e-7, 1e-8)
 #: How much a loss's rounding may be, in units of its last digit: it is a sum of many terms.
 _NOISE = 16
 #: What two neighbouring steps may differ by, relative, to be enough.
@@ -25,8 +26,13 @@ class Slope(NamedTuple):
     error: float  #: what it may be wrong by
 
 
-def slope(f: Callable[[float], float]) -> Slope:
+def slope(f: Callable[[float], float], *, wary: bool = False) -> Slope:
     """Return the derivative of f at 0 by central differences of several steps, from the pair that agrees best.
+
+    Args:
+        f: a function of one number.
+        wary: whether every step is taken, and what smaller ones differ by counts as error: two that both cross a kink
+            may agree by chance.
 
     Example:
         >>> found = slope(lambda s: np.sin(3 * s))
@@ -35,7 +41,7 @@ def slope(f: Callable[[float], float]) -> Slope:
     """
     found: list[tuple[float, float, float]] = []
     best = Slope(float("nan"), float("inf"))
-    for h in _STEPS:
+    for h in (*_STEPS, *_SMALLER) if wary else _STEPS:
         up, down = f(h), f(-h)
         rounding = _NOISE * np.finfo(np.float64).eps * max(abs(up), abs(down)) / h
         found.append((h, (up - down) / (2 * h), rounding))
@@ -44,18 +50,29 @@ def slope(f: Callable[[float], float]) -> Slope:
             error = abs(now - before) + noise
             if np.isfinite(error) and error < best.error:
                 best = Slope(now, error)
-            if error <= _ENOUGH * abs(now):
+            if error <= _ENOUGH * abs(now) and not wary:
                 break
-    return best
+    return _warily(found, best) if wary else best
 
 
-def along(subject: Subject, at: Mapping[str, Array], direction: Mapping[str, Array]) -> Slope:
+def _warily(found: list[tuple[float, float, float]], best: Slope) -> Slope:
+    """Return the slope of the smallest steps that agree within their rounding: they cross the fewest kinks."""
+    for (_, before, rough), (_, now, noise) in zip(found[-2::-1], found[:0:-1], strict=False):
+        if abs(now - before) <= rough + noise and noise < 1e-3 * abs(now):
+            return Slope(before, abs(now - before) + noise)
+    off = max((abs(value - best.value) for _, value, _ in found), default=0.0)
+    return Slope(best.value, max(best.error, off))
+
+
+def along(
+    subject: Subject, at: Mapping[str, Array], direction: Mapping[str, Array], *, wary: bool = False
+) -> Slope:
     """Return the derivative of a training's loss at parameters along a direction of some of them."""
 
     def moved(s: float) -> float:
         return subject.loss({**at, **{n: at[n] + s * v for n, v in direction.items()}})
 
-    return slope(moved)
+    return slope(moved, wary=wary)
 
 
 def typical(w: Array) -> float:

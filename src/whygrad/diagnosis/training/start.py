@@ -38,7 +38,10 @@ def examine_start(subject: Subject, after: Mapping[str, Array] | None = None) ->
     suspects = [n for n in subject.weights if equal_units(subject.params[n])]
     if not suspects:
         sizes = [u.says for u in unusual_weights(subject)]
-        return Evidence("start", says="; ".join(sizes) or "the weights are of usual sizes, and no two units of a layer are equal")
+        return Evidence(
+            "start",
+            says="; ".join(sizes) or "the weights are of usual sizes, and no two units of a layer are equal",
+        )
     if after is None:
         try:
             after = run(subject, "as given", subject.stepper(), steps=6).params
@@ -47,7 +50,9 @@ def examine_start(subject: Subject, after: Mapping[str, Array] | None = None) ->
     still = [n for n in suspects if equal_units(after[n])]
     hidden = [n for n in still if n != subject.weights[-1]] if len(subject.weights) > 1 else []
     if not hidden:
-        return Evidence("start", says=f"{', '.join(suspects)} begin with equal units, which the first steps tell apart")
+        return Evidence(
+            "start", says=f"{', '.join(suspects)} begin with equal units, which the first steps tell apart"
+        )
     return Evidence("start", (_symmetric(subject, hidden, after),))
 
 
@@ -57,10 +62,22 @@ def _symmetric(subject: Subject, names: list[str], after: Mapping[str, Array]) -
     which = ", ".join(zeros or names)
     moved = max(float(np.abs(after[n] - subject.params[n]).max()) for n in names)
     what = "zeros" if zeros else "equal in all units"
-    says = f"{which} start{'s' if len(zeros or names) == 1 else ''} as {what}, and after the first steps the units are still equal"
+    says = (
+        f"{which} start{'s' if len(zeros or names) == 1 else ''} as {what}, and after the first steps the "
+        "units are still equal"
+    )
     says += " and have not moved at all" if moved == 0 else f", although they moved by {moved:.2g}"
-    return fault(f"first values of {which}", label, says, fix="draw the weights at random: rng.normal(size=shape) * np.sqrt(2 / fan_in)",
-                 also="symmetric_initialisation" if zeros else "", lesson="Equal units get equal gradients and stay equal: a layer of them is one unit. With zeros on both sides of it not even that one learns.")  # fmt: skip
+    return fault(
+        f"first values of {which}",
+        label,
+        says,
+        fix="draw the weights at random: rng.normal(size=shape) * np.sqrt(2 / fan_in)",
+        also="symmetric_initialisation" if zeros else "",
+        lesson=(
+            "Equal units get equal gradients and stay equal: a layer of them is one unit. With zeros on "
+            "both sides of it not even that one learns."
+        ),
+    )
 
 
 def equal_units(w: Array) -> bool:
@@ -93,7 +110,15 @@ def fans(subject: Subject) -> dict[str, tuple[int, int, int]]:
             before = None
             continue
         matrix = [s for s in w.shape if s > 1] if w.ndim != 2 else list(w.shape)
-        into = 0 if before == matrix[0] else 1 if before == matrix[1] else 1 if matrix[0] in sizes and matrix[1] not in sizes else 0
+        into = (
+            0
+            if before == matrix[0]
+            else 1
+            if before == matrix[1]
+            else 1
+            if matrix[0] in sizes and matrix[1] not in sizes
+            else 0
+        )
         found[name] = (matrix[into], matrix[1 - into], 1 - into)
         before = matrix[1 - into]
     return found
@@ -109,11 +134,21 @@ def unusual_weights(subject: Subject, params: Mapping[str, Array] | None = None)
         size = float(np.sqrt(np.mean(w**2)))
         low, high = np.sqrt(1 / max(into, units)), np.sqrt(2 / into)
         stretched = float(np.linalg.norm(w.reshape(w.shape[0], -1), 2)) / (high * (np.sqrt(into) + np.sqrt(units)))
-        shown = f"{name} has {size:.3g} in root mean square, and {high:.3g} (√(2/{into})) keeps the variance from layer to layer"
+        shown = (
+            f"{name} has {size:.3g} in root mean square, and {high:.3g} (√(2/{into})) keeps the variance "
+            "from layer to layer"
+        )
         if size > _LARGE * high:
             found.append(Unusual(name, shown, True))
         elif stretched > _LARGE or (w.min() >= 0 and w.size > 8 and size > high):
-            found.append(Unusual(name, f"{shown}; it stretches one direction {stretched:.2g} times as much as that" + (", for all weights are positive" if w.min() >= 0 else ""), True))
+            found.append(
+                Unusual(
+                    name,
+                    f"{shown}; it stretches one direction {stretched:.2g} times as much as that"
+                    + (", for all weights are positive" if w.min() >= 0 else ""),
+                    True,
+                )
+            )
         elif size < min(low, high) / _SMALL:
             found.append(Unusual(name, shown, False))
     return found or _together(subject, params)
@@ -131,7 +166,10 @@ def _together(subject: Subject, params: Mapping[str, Array] | None) -> list[Unus
     if len(hidden) < 3 or (small > _FADED and large < 1 / _FADED):
         return []
     product = small if small <= _FADED else large
-    says = f"each of {len(hidden)} layers multiplies the deviation of what passes by {np.prod(list(gains.values())) ** (1 / len(gains)):.2g}, together by {product:.2g}"
+    says = (
+        f"each of {len(hidden)} layers multiplies the deviation of what passes by "
+        f"{np.prod(list(gains.values())) ** (1 / len(gains)):.2g}, together by {product:.2g}"
+    )
     return [Unusual(n, says, small > _FADED) for n in hidden]
 
 

@@ -33,7 +33,9 @@ def nested(tree: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
         {'conv': [1.0, 2.0], 'fc': {'w': 3.0}}
     """
     if isinstance(tree, Mapping):
-        return {key: nested(value, values, f"{prefix}.{key}" if prefix else str(key)) for key, value in tree.items()}
+        return {
+            key: nested(value, values, f"{prefix}.{key}" if prefix else str(key)) for key, value in tree.items()
+        }
     if isinstance(tree, tuple | list):
         parts = [nested(value, values, f"{prefix}.{i}" if prefix else str(i)) for i, value in enumerate(tree)]
         return parts if isinstance(tree, list) else tuple(parts)

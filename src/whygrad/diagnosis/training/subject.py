@@ -84,6 +84,7 @@ class Subject:
     batches: Sequence[Any] | None = None  #: batches in the order of training
     classes: int | None = None
     clip: float | None = None  #: the norm that gradients are cut to, where that is known
+    weight_decay: float = 0.0  #: of the project's own optimiser
     inside: Inside | None = None
     trained: frozenset[str] | None = None  #: the parameters that are trained; all where it is not known
     reference: Callable[..., Stepper] | None = None  #: the update of the project's own optimiser at another rate
@@ -151,9 +152,18 @@ class Subject:
             value = flattened(value)
         elif isinstance(value, tuple | list):
             leaves = flattened(value)
-            value = leaves if set(self.params) <= set(leaves) else dict(zip(self.params, leaves.values(), strict=False)) if len(leaves) == len(self.params) else value
+            value = (
+                leaves
+                if set(self.params) <= set(leaves)
+                else dict(zip(self.params, leaves.values(), strict=False))
+                if len(leaves) == len(self.params)
+                else value
+            )
         if not isinstance(value, Mapping):
-            raise CallFailed("gradients", f"it returns {type(value).__name__} where a dictionary by the names of params is needed")
+            raise CallFailed(
+                "gradients",
+                f"it returns {type(value).__name__} where a dictionary by the names of params is needed",
+            )
         found = {n: as_array(value.get(n, value.get(f"d{n}"))) for n in self.params}
         return {n: a for n, a in found.items() if a is not None}
 
@@ -192,7 +202,9 @@ class Subject:
         self.tally[0] += 1
         self.memory.redraw()
         given = self.passed(self.params if params is None else params)
-        arguments = [given] if len(parameters(function)) == 1 else [given, copied(self.batch if batch is None else batch)]
+        arguments = (
+            [given] if len(parameters(function)) == 1 else [given, copied(self.batch if batch is None else batch)]
+        )
         began = time.monotonic()
         raw, error, _, _ = guarded(lambda: function(*arguments))
         taken = time.monotonic() - began
@@ -409,7 +421,9 @@ def joined(batches: Sequence[Any]) -> Any:
     axes = sample_axes(*arrays[0])
     if axes is None or any(sample_axes(*a) != axes for a in arrays):
         return batches[0]
-    return rebuilt(batches[0], np.concatenate([x for x, _ in arrays], axes[0]), np.concatenate([t for _, t in arrays], axes[1]))
+    return rebuilt(
+        batches[0], np.concatenate([x for x, _ in arrays], axes[0]), np.concatenate([t for _, t in arrays], axes[1])
+    )
 
 
 def cast_batch(batch: Any, dtype: Any) -> Any:

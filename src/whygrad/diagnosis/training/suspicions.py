@@ -28,7 +28,9 @@ class Suspicion(NamedTuple):
     strong: bool = False  #: whether it counts also where none of its remedies helps, if nothing else does
 
 
-def tried(subject: Subject, suspicion: Suspicion, given: Trial, constant: float, *, learning: bool = False) -> tuple[Finding | None, list[Trial]]:
+def tried(
+    subject: Subject, suspicion: Suspicion, given: Trial, constant: float, *, learning: bool = False
+) -> tuple[Finding | None, list[Trial]]:
     """Run the remedies of a suspicion until one cures; return the finding with what showed it, and all that was run."""
     ran: list[Trial] = []
     for remedy in suspicion.remedies:
@@ -63,4 +65,3 @@ def rounded(value: float) -> float:
         (0.012, 3.7)
     """
     return float(f"{value:.2g}")
-

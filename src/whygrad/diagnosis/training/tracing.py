@@ -103,7 +103,9 @@ class _Tracer:
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
         parts = set(Path(frame.f_code.co_filename).parts)
-        if {"site-packages", "whygrad"} & parts or frame.f_code.co_filename.startswith(("<frozen", sys.base_prefix + "/lib")):
+        if {"site-packages", "whygrad"} & parts or frame.f_code.co_filename.startswith(
+            ("<frozen", sys.base_prefix + "/lib")
+        ):
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)
@@ -116,7 +118,11 @@ class _Tracer:
         key = id(frame)
         pending = self.pending.pop(key, None)
         if event == "exception":
-            if pending is not None and self.raised is None and issubclass(argument[0], ArithmeticError | ValueError):
+            if (
+                pending is not None
+                and self.raised is None
+                and issubclass(argument[0], ArithmeticError | ValueError)
+            ):
                 self.raised = _Event(frame.f_code, key, (), pending[0], pending[1], frame.f_globals, argument[1])
             self.pending[key] = pending if pending is not None else (ast.Pass(), {})
             return self.local
@@ -132,7 +138,9 @@ class _Tracer:
         """Note a statement whose result is not finite."""
         if isinstance(statement, ast.Return):
             if not finite(returned):
-                self.events.append(_Event(frame.f_code, id(frame), (_RETURN,), statement, values, frame.f_globals, returned))
+                self.events.append(
+                    _Event(frame.f_code, id(frame), (_RETURN,), statement, values, frame.f_globals, returned)
+                )
             return
         names = _assigned(statement)
         bad = tuple(n for n in names if n in frame.f_locals and not finite(frame.f_locals[n]))
@@ -149,8 +157,10 @@ class _Tracer:
         """Follow what is not finite from one statement to the one that it came from."""
         event = self.events[index]
         found = _first(_value_of(event.statement), event)
-        if found is None or depth > 200:
+        if depth > 200:
             return None
+        if found is None:
+            return self._behind_names(index, depth)
         node, _ = found
         if isinstance(node, ast.Name | ast.Attribute) or (isinstance(node, ast.Call) and not _known(node, event)):
             for i in range(index - 1, -1, -1):
@@ -161,6 +171,19 @@ class _Tracer:
             earlier = [i for i in range(index) if self.events[i].frame != event.frame]
             return self._behind(earlier[-1], depth + 1) if earlier else None
         return _at_fault(event)
+
+    def _behind_names(self, index: int, depth: int) -> Culprit | None:
+        """Follow what is not finite within an expression that cannot be computed again, by the names that it reads."""
+        event = self.events[index]
+        value = _value_of(event.statement)
+        read = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)} if value is not None else set()
+        for i in range(index - 1, -1, -1):
+            other = self.events[i]
+            if (other.frame == event.frame and read & set(other.names)) or (
+                other.frame != event.frame and _RETURN in other.names
+            ):
+                return self._behind(i, depth + 1)
+        return None
 
 
 def _statements(code: CodeType) -> dict[int, ast.stmt]:
@@ -190,7 +213,9 @@ def _assigned(statement: ast.stmt) -> tuple[str, ...]:
 def _snapshot(values: Mapping[str, Any], statement: ast.stmt) -> dict[str, Any]:
     """Return what names stand for, with copies of what the statement writes to."""
     found = dict(values)
-    writes = isinstance(statement, ast.AugAssign) or (isinstance(statement, ast.Assign) and any(not isinstance(t, ast.Name) for t in statement.targets))
+    writes = isinstance(statement, ast.AugAssign) or (
+        isinstance(statement, ast.Assign) and any(not isinstance(t, ast.Name) for t in statement.targets)
+    )
     if writes:
         for name in _assigned(statement):
             value = found.get(name)
@@ -214,7 +239,11 @@ def _known(node: ast.Call, event: _Event) -> bool:
         if isinstance(owner, np.ndarray | np.generic | float | int):
             return True
         module = getattr(function, "__module__", None) or ""
-        return isinstance(function, np.ufunc) or module.split(".")[0] in ("numpy", "math") or function in (float, abs, sum, max, min, len, range, int)
+        return (
+            isinstance(function, np.ufunc)
+            or module.split(".")[0] in ("numpy", "math")
+            or function in (float, abs, sum, max, min, len, range, int)
+        )
     return False
 
 
@@ -246,8 +275,16 @@ def _first(node: ast.AST | None, event: _Event) -> tuple[ast.expr, Any] | None:
     return None
 
 
-_OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power", ast.MatMult: "matmul",
-              ast.FloorDiv: "divide", ast.Mod: "divide"}  # fmt: skip
+_OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.MatMult: "matmul",
+    ast.FloorDiv: "divide",
+    ast.Mod: "divide",
+}
 
 
 def _at_fault(event: _Event, *, raised: bool = False) -> Culprit | None:
@@ -269,10 +306,16 @@ def _at_fault(event: _Event, *, raised: bool = False) -> Culprit | None:
         operands = [node.operand]
     first = inspect.getsourcelines(event.code)[1]
     return Culprit(
-        expression=ast.unparse(node), operation=operation, operands=tuple(_quiet(o, event) for o in operands), names=tuple(ast.unparse(o) for o in operands),
-        value=value, function=event.code.co_name, file=Path(event.code.co_filename).name, line=event.statement.lineno + first - 1,
+        expression=ast.unparse(node),
+        operation=operation,
+        operands=tuple(_quiet(o, event) for o in operands),
+        names=tuple(ast.unparse(o) for o in operands),
+        value=value,
+        function=event.code.co_name,
+        file=Path(event.code.co_filename).name,
+        line=event.statement.lineno + first - 1,
         source=inspect.getsource(event.code),
-    )  # fmt: skip
+    )
 
 
 def _raising(node: ast.AST | None, event: _Event) -> tuple[ast.expr, Any] | None:
@@ -289,7 +332,7 @@ def _raising(node: ast.AST | None, event: _Event) -> tuple[ast.expr, Any] | None
         _evaluated(node, event)
     except (ArithmeticError, ValueError) as error:
         return (node, error)
-    except Exception:  # noqa: BLE001
+    except Exception:
         return None
     return None
 

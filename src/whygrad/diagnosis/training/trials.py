@@ -113,7 +113,9 @@ def constant_loss(subject: Subject, batch: Any = None) -> float:
         return {last: gradients[last]} if last in gradients else {}
 
     try:
-        trial = run(subject, "constant", Adaptive(subject, 0.1, only), params=zeros, batch=used, steps=50, seconds=0.4)
+        trial = run(
+            subject, "constant", Adaptive(subject, 0.1, only), params=zeros, batch=used, steps=50, seconds=0.4
+        )
     except CallFailed:
         return floor
     return float(min(v for v in trial.losses if np.isfinite(v)))
