@@ -70,12 +70,15 @@ def judge(diagnose: Diagnose, scenario: Scenario) -> Judged:
 
 
 def measure(scenarios: Sequence[Scenario], report: Report) -> None:
-    """Diagnose each scenario and show what was said of each kind."""
+    """Diagnose each scenario and show what was said of each kind; interrupted, of those that it came to."""
     diagnose = diagnose_training()
-    judged = []
-    for scenario in _with_progress(scenarios):
-        judged.append(judge(diagnose, scenario))
-        report.add(**judged[-1]._asdict(), accepted=[scenario.kind, *scenario.also])
+    judged: list[Judged] = []
+    try:
+        for scenario in _with_progress(scenarios):
+            judged.append(judge(diagnose, scenario))
+            report.add(**judged[-1]._asdict(), accepted=[scenario.kind, *scenario.also])
+    except KeyboardInterrupt:
+        report.warn(f"interrupted after {len(judged)} of {len(scenarios)}")
     report.table(COLUMNS, [_row(kind, _of(judged, kind)) for kind in dict.fromkeys(j.kind for j in judged)])
     for j in judged:
         if j.outcome not in GOOD:

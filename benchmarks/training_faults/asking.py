@@ -16,6 +16,9 @@ from whygrad.errors import WhygradError
 
 Diagnose = Callable[..., Diagnosis]
 
+#: What is told of an optimiser whose name is not among those that the function knows.
+_NAMES = {"momentum": "sgd", "nesterov": None}
+
 
 class MissingError(WhygradError):
     """This whygrad has no diagnosis of trainings."""
@@ -44,7 +47,7 @@ def arguments(setup: Setup, known: set[str]) -> tuple[tuple[Any, ...], dict[str,
             "batch": setup.batches[0],
             "batches": list(setup.batches),
             "step": setup.step,
-            "optimizer": setup.optimizer,
+            "optimizer": _NAMES.get(setup.optimizer or "", setup.optimizer),
             "momentum": setup.momentum or None,
         }
         always = {"loss", "gradients", "params", "learning_rate", "batch", "step"}

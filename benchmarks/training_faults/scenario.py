@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from whygrad.layers import Sequential
@@ -66,7 +66,6 @@ class Scenario:
     definition: str = ""  #: why it is a fault even where the training hardly shows it
     steps: int = 150  #: after which its harm is measured
     floor: float = 0.8  #: accuracy that the healthy training reaches by then
-    tags: tuple[str, ...] = field(default=())
 
     @property
     def key(self) -> str:

@@ -44,9 +44,8 @@ def momentum(
             v = velocity.get(key, np.zeros_like(params[key]))
             if bug == "velocity subtracted":
                 v = -beta * v + grads[key]
-            elif bug == "gradient twice":
-                v = beta * v + grads[key]
-                v = v + grads[key] * beta / (1 - beta)
+            elif bug == "rate twice":
+                v = beta * v + rate * grads[key]
             else:
                 v = beta * v + grads[key]
             velocity[key] = v

@@ -328,7 +328,13 @@ FAULTS = (
         },
         definition=_STANDS,
     ),
-    _wrong("mlp: no derivative", dictionary.build, "no derivative", ("missing_activation_derivative",), _REAL),
+    _wrong(
+        "mlp: no derivative",
+        dictionary.build,
+        "no derivative",
+        ("missing_activation_derivative", "relu_mask_wrong_tensor"),
+        _REAL,
+    ),
     _wrong(
         "mlp: gate of dy",
         dictionary.build,
@@ -347,7 +353,7 @@ FAULTS = (
         "mlp: square weights transposed",
         dictionary.build,
         "transposed",
-        ("weight_gradient_transposed", "reshape_axes_wrong", "channel_axes_not_swapped"),
+        ("weights_not_transposed", "weight_gradient_transposed", "channel_axes_not_swapped"),
         _REAL,
         hidden=(40, 40),
     ),

@@ -124,7 +124,7 @@ FAULTS = (
         on("mlp", "cnn"),
         {
             "velocity subtracted": rolling("velocity subtracted"),
-            "gradient twice": rolling("gradient twice"),
+            "rate twice": rolling("rate twice"),
             "Nesterov looks back": rolling("looks back", nesterov=True),
         },
         definition=_FORMULA,

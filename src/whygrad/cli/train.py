@@ -97,7 +97,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the images held out, initialisation, order and dropout.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/DATA-N if left out.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
+        Path | None,
+        typer.Option(
+            help="Continue this run, bit for bit; takes no other choices, save a --learning-rate if it was stopped."
+        ),
     ] = None,
     check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
     tensorboard: Annotated[
@@ -107,7 +110,7 @@ def train(
         bool | None,
         typer.Option(
             "--watch/--no-watch",
-            help="Write what goes on inside to the metrics, and stop a run that is lost; a resumed run remembers it.",
+            help="Write to the metrics what goes on inside, and stop a run that is lost; remembered by the run.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
@@ -125,7 +128,7 @@ def train(
         if name not in _OTHERS and value is not None
     }
     chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "watch", "as_json"}:
+    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "watch", "learning_rate", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
     made = Recipe.suited(data, recipe, **given)
@@ -134,6 +137,8 @@ def train(
         with showing_progress() as progress:
             experiment = prepare(made, progress=progress) if resume is None else None
             run = _opened(resume, made, out, experiment, watch=bool(watch))
+            if resume is not None and learning_rate is not None:
+                run.amend(learning_rate)
             set_num_threads(run.threads)
             experiment = experiment or run.experiment(progress=progress)
         shown = console.out() if not as_json else Console(quiet=True)

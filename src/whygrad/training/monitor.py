@@ -35,11 +35,11 @@ class Lost(NamedTuple):
     reason: str
     good: TrainingState | None  #: the last state that nothing was wrong with, if there was one
 
-    def error(self) -> LostError:
-        """Return it as an error."""
+    def error(self, how: str = "lower the learning rate, or find the cause with whygrad diagnose") -> LostError:
+        """Return it as an error that says how to go on."""
         good = self.good is not None and self.good.step
         left = f"step {good} was the last good one" if good else "it never went well"
-        remedy = f"{left}; lower the learning rate, or find the cause with whygrad diagnose"
+        remedy = f"{left}; {how}"
         return LostError(f"training, step {self.step}", "a run that can still learn", self.reason, remedy)
 
 

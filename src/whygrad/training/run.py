@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 from whygrad.data import Progress
-from whygrad.errors import DataError, FileError, NonFiniteError, WhygradError
+from whygrad.errors import DataError, FileError, LostError, NonFiniteError, OptionError, WhygradError
 from whygrad.layers import Layer, count
+from whygrad.optim import Optimizer
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
@@ -193,6 +195,35 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
+    def amend(self, learning_rate: float) -> None:
+        """Go on with another learning rate from where the monitor stopped the run.
+
+        ``config.json`` gets the new recipe, and remembers the rates before it.
+
+        Raises:
+            OptionError: the monitor did not stop this run, or a learning rate outside its domain.
+            FileError: no room to write.
+        """
+        if self.stopped is None:
+            remedy = "leave the other options out: the run remembers them"
+            received = "a learning rate for one that nothing stopped"
+            raise OptionError("--resume", "another learning rate for a run that was stopped", received, remedy)
+        recipe = replace(self.recipe, learning_rate=learning_rate)
+        rates = [*self.config.get("earlier_learning_rates", []), self.recipe.learning_rate]
+        config = self.config | {"recipe": recipe.to_dict(), "earlier_learning_rates": rates}
+        write_file(self.path / _CONFIG, pack_json(config))
+        self.config, self.recipe = config, recipe
+
+    def _checkpoints(self, optimizer: Optimizer) -> Checkpoints:
+        """Return the run's checkpoints, also those of learning rates that it was begun with."""
+        earlier = self.config.get("earlier_learning_rates", [])
+        try:
+            before = [prepare(replace(self.recipe, learning_rate=rate)).optimizer for rate in earlier]
+        except (WhygradError, TypeError) as error:
+            remedy = "restore the file or start a new run"
+            raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
+        return Checkpoints(self.path / _CHECKPOINTS, optimizer, before)
+
     def monitor(self, experiment: Experiment) -> Monitor:
         """Return a monitor for ``steps``."""
         data = experiment.train
@@ -247,7 +278,7 @@ class Run:
 
     def _steps(self, experiment: Experiment, monitor: Monitor | None, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
-        checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
+        checkpoints = self._checkpoints(optimizer)
         for directory in (self.path, checkpoints.directory):
             sweep(directory)
         state = checkpoints.latest()
@@ -281,7 +312,7 @@ class Run:
         with closing(metrics):
             try:
                 while stopping is None or not stopping.stopped:
-                    step = _next(steps, monitor)
+                    step = self._next(steps, monitor)
                     if step is None:
                         break
                     signals = monitor.update(step) if monitor is not None else {}
@@ -289,7 +320,7 @@ class Run:
                     metrics.write(step, **self.validation, **signals)
                     last = step
                     if monitor is not None and monitor.lost is not None:
-                        raise monitor.lost.error()
+                        raise self._lost(monitor.lost)
                     if step.ends_epoch:
                         metrics.sync()
                         checkpoints.save(step)
@@ -299,6 +330,18 @@ class Run:
                     self._restore(checkpoints, monitor.lost)
                 elif last is not None:
                     checkpoints.save(last)
+
+    def _next(self, steps: Iterator[Step], monitor: Monitor | None) -> Step | None:
+        """Return the next step, None at the end; a monitor says why there is none."""
+        try:
+            return next(steps, None)
+        except NonFiniteError:
+            if monitor is None:
+                raise
+            raise self._lost(monitor.failed()) from None
+
+    def _lost(self, lost: Lost) -> LostError:
+        return lost.error(f"go on with: whygrad train --resume {self.path} --learning-rate, and a lower one")
 
     def _restore(self, checkpoints: Checkpoints, lost: Lost) -> None:
         """Leave the run as it was when nothing was wrong yet, and write down why."""
@@ -334,7 +377,7 @@ class Run:
             FileError: no room to write, or no checkpoint to finish from.
             NonFiniteError: the last update left parameters that give no finite loss.
         """
-        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
+        state = self._checkpoints(experiment.optimizer).latest()
         if state is None:
             raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
         params = state.params
@@ -370,7 +413,7 @@ class Run:
         """
         if (self.path / _MODEL).exists():
             return self._read_parameters(_MODEL, experiment.model)
-        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
+        state = self._checkpoints(experiment.optimizer).latest()
         if state is None:
             remedy = f"train it with: whygrad train --resume {self.path}"
             raise FileError(str(self.path), "trained parameters", "a run that has not begun", remedy)
@@ -395,16 +438,6 @@ class Run:
         params = unpack_arrays(path, read_file(path))
         check_parameters(path, model, params)
         return params
-
-
-def _next(steps: Iterator[Step], monitor: Monitor | None) -> Step | None:
-    """Return the next step, None at the end; a monitor says why there is none."""
-    try:
-        return next(steps, None)
-    except NonFiniteError:
-        if monitor is None:
-            raise
-        raise monitor.failed().error() from None
 
 
 def _make_parents(path: Path) -> None:

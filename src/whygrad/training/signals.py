@@ -125,7 +125,8 @@ def norm(array: Array) -> float:
         5.0
     """
     flat = array.ravel(order="K")
-    square = float(np.dot(flat, flat))
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = float(np.dot(flat, flat))
     if 1e-30 < square < 1e30:
         return math.sqrt(square)
     return float(np.linalg.norm(flat.astype(np.float64)))  # in float32, squares may be too small or too large
