@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad.checking.watching import first_not_finite
+from whygrad.data import Images, Source
 from whygrad.errors import LostError
 from whygrad.layers import Layer
 from whygrad.losses.cross_entropy import cross_entropy
 from whygrad.training.fit import Step
 from whygrad.training.signals import Probe, Signals, norm
 from whygrad.training.state import TrainingState, generator
-from whygrad.typing import Array, IntArray, Loss, Params
+from whygrad.typing import IntArray, Loss, Params
 from whygrad.validation import whole
 
 #: Images of a look, and images that are trained on for each of them: what keeps a look below 5 % of the time.
@@ -88,7 +89,7 @@ class Monitor:
     def __init__(
         self,
         model: Layer,
-        images: Array,
+        images: Images,
         targets: Any,
         *,
         loss: Loss = cross_entropy,
@@ -98,11 +99,12 @@ class Monitor:
         batch_size = whole("Monitor", "batch_size", batch_size, 1)
         few = min(SAMPLES, len(images))
         self.every = -(-DILUTION * few // batch_size) if every is None else whole("Monitor", "every", every, 1)
-        self.model, self.images, self.targets = model, np.asarray(images), np.asarray(targets)
+        self.model, self.targets = model, np.asarray(targets)
+        self.images = images if isinstance(images, Source) else np.asarray(images)
         self.loss, self.batch_size = loss, batch_size
         self.lost: Lost | None = None
         self._trained = [name for name, parameter in model.parameters().items() if parameter.trained]
-        self._probe = Probe(model, self.images[:few], self.targets[:few], loss)
+        self._probe = Probe(model, self.images[np.arange(few)], self.targets[:few], loss)
         self._reference = math.inf
         self._smoothed = _Smoothed()
         self._at_last_look = math.nan

@@ -28,7 +28,6 @@ except ImportError:  # Windows has no such locks
 from whygrad.data import Progress
 from whygrad.errors import DataError, FileError, LostError, NonFiniteError, OptionError, WhygradError
 from whygrad.layers import Layer, count
-from whygrad.optim import Optimizer
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
@@ -214,15 +213,15 @@ class Run:
         write_file(self.path / _CONFIG, pack_json(config))
         self.config, self.recipe = config, recipe
 
-    def _checkpoints(self, optimizer: Optimizer) -> Checkpoints:
+    def _checkpoints(self, experiment: Experiment) -> Checkpoints:
         """Return the run's checkpoints, also those of learning rates that it was begun with."""
         earlier = self.config.get("earlier_learning_rates", [])
         try:
-            before = [prepare(replace(self.recipe, learning_rate=rate)).optimizer for rate in earlier]
+            before = [plan(replace(self.recipe, learning_rate=rate), experiment.facts).optimizer for rate in earlier]
         except (WhygradError, TypeError) as error:
             remedy = "restore the file or start a new run"
             raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
-        return Checkpoints(self.path / _CHECKPOINTS, optimizer, before)
+        return Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer, before)
 
     def monitor(self, experiment: Experiment) -> Monitor:
         """Return a monitor for ``steps``."""
@@ -278,7 +277,7 @@ class Run:
 
     def _steps(self, experiment: Experiment, monitor: Monitor | None, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
-        checkpoints = self._checkpoints(optimizer)
+        checkpoints = self._checkpoints(experiment)
         for directory in (self.path, checkpoints.directory):
             sweep(directory)
         state = checkpoints.latest()
@@ -377,7 +376,7 @@ class Run:
             FileError: no room to write, or no checkpoint to finish from.
             NonFiniteError: the last update left parameters that give no finite loss.
         """
-        state = self._checkpoints(experiment.optimizer).latest()
+        state = self._checkpoints(experiment).latest()
         if state is None:
             raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
         params = state.params
@@ -413,7 +412,7 @@ class Run:
         """
         if (self.path / _MODEL).exists():
             return self._read_parameters(_MODEL, experiment.model)
-        state = self._checkpoints(experiment.optimizer).latest()
+        state = self._checkpoints(experiment).latest()
         if state is None:
             remedy = f"train it with: whygrad train --resume {self.path}"
             raise FileError(str(self.path), "trained parameters", "a run that has not begun", remedy)

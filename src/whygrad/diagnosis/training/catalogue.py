@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.chains import identified
+from whygrad.diagnosis.identifying import identified
 from whygrad.diagnosis.networks import diagnose_network
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt
