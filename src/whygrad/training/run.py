@@ -213,11 +213,12 @@ class Run:
         write_file(self.path / _CONFIG, pack_json(config))
         self.config, self.recipe = config, recipe
 
-    def _checkpoints(self, experiment: Experiment) -> Checkpoints:
+    def _checkpoints(self, experiment: Experiment | Plan) -> Checkpoints:
         """Return the run's checkpoints, also those of learning rates that it was begun with."""
         earlier = self.config.get("earlier_learning_rates", [])
         try:
-            before = [plan(replace(self.recipe, learning_rate=rate), experiment.facts).optimizer for rate in earlier]
+            recipes = [replace(self.recipe, learning_rate=rate) for rate in earlier]
+            before = [plan(recipe, experiment.facts).optimizer for recipe in recipes]
         except (WhygradError, TypeError) as error:
             remedy = "restore the file or start a new run"
             raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
