@@ -26,7 +26,7 @@ from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.diagnosis.scope import of_rank, one_rank, told_of, without_unread
-from whygrad.diagnosis.states import of_what_is_left, states
+from whygrad.diagnosis.states import changing, of_what_is_left
 from whygrad.errors import CheckError, OptionError
 
 #: Seconds that one call of a person's function may take.
@@ -176,21 +176,26 @@ def _judged(
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
     if backward is not None:
-        findings = judged(subject, code.outputs, outcomes, source)
+        told = changing(code, outcomes)
+        findings = judged(subject, [o for o in code.outputs if o not in told], outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
         findings = [of_what_is_left(f, outcomes) for f in findings]
-        again = (
-            masks.resampled(outcomes)
-            if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine
-            else None
-        )
-        findings = [again] if again is not None else states(findings, code, outcomes)
+        if subject.name == "dropout":
+            findings = [_resampled(f, outcomes) for f in findings]
+        by_name = {f.output: f for f in findings} | told
+        findings = [by_name[output] for output in code.outputs]
     if any(o.result.y is not None for o in outcomes) or backward is None:
         findings = with_forward(subject, findings, code, outcomes, source)
         if subject.name == "dropout":
             findings[-1] = masks.forward_scale(outcomes, findings[-1])
     notes += _remarks(outcomes)
     return Diagnosis(subject=subject.name, findings=tuple(findings), notes=tuple(notes), calls=code.calls)
+
+
+def _resampled(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
+    """Return the finding about dropout's dx, which another mask than the forward's may explain."""
+    again = None if finding.fine or finding.cause is not None else masks.resampled(outcomes)
+    return finding if again is None else again
 
 
 def _laid_out(

@@ -16,26 +16,23 @@ from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.typing import Array
 
 
-def states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) -> list[Finding]:
-    """Return the findings with what a second call of the same shows."""
-    usable = [
-        o for o in outcomes if o.result.error is None and any(a is not None for a in o.result.outputs.values())
-    ]
+def changing(code: Code, outcomes: Sequence[Outcome]) -> dict[str, Finding]:
+    """Return the findings about gradients that change when the same call is made again, by their names.
+
+    Where the forward pass draws numbers anew, so that its value changes as well, nothing is said.
+    """
+    usable = [o for o in outcomes if any(a is not None for a in o.result.outputs.values())]
     if not usable:
-        return findings
+        return {}
     if any(o.result.late for o in usable):
-        findings = [_late(f) if f.output == code.outputs[0] and not f.fine else f for f in findings]
-    first = usable[0]
-    earlier = first.result.outputs
-    again, third = code(first.probe), code(first.probe)
-    changed = []
-    for finding in findings:
-        found = second_call(finding.output, [earlier, again.outputs, third.outputs], first.probe)
-        random = "rng" in code.order or "dropout" in finding.also
-        changed.append(
-            found if found is not None and finding.verdict is not Judgement.MISSING and not random else finding
-        )
-    return changed
+        return {code.outputs[0]: _late(code.outputs[0])}
+    probe, calls = usable[0].probe, [usable[0].result]
+    calls += [code(probe), code(probe)]
+    values = [r.y for r in calls if r.y is not None]
+    if any(a.shape != values[0].shape or not np.array_equal(a, values[0], equal_nan=True) for a in values[1:]):
+        return {}
+    found = {output: second_call(output, [r.outputs for r in calls], probe) for output in code.outputs}
+    return {output: finding for output, finding in found.items() if finding is not None}
 
 
 def of_what_is_left(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
@@ -57,12 +54,12 @@ def of_what_is_left(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
     )  # fmt: skip
 
 
-def _late(finding: Finding) -> Finding:
+def _late(output: str) -> Finding:
     label = "weights_updated_before_dx"
     return Finding(
-        output=finding.output, verdict=Judgement.WRONG, cause=label, says=f"your {finding.output} changes with the "
-        "learning rate: the weights are updated before it is computed", lesson=LESSONS[label],
-        fix="compute dx first, and update the weights after it", where=finding.where,
+        output=output, verdict=Judgement.WRONG, cause=label, lesson=LESSONS[label],
+        says=f"your {output} changes with the learning rate: the weights are updated before it is computed",
+        fix=f"compute {output} first, and update the weights after it",
     )  # fmt: skip
 
 
