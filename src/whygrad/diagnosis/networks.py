@@ -253,8 +253,8 @@ def network_subject(case: _Case, chain: Chain | None) -> Subject:
     build = {name: one(name) for name in names}
     mistakes = [*generic(names), *(faults(chain, names) if chain is not None else ())]
     companions = tuple(m for m in mistakes if m.label == "ties_duplicate_gradient" and m.joint[0].isdigit())
-    return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build, lambda p,
-                   _: np.asarray(case.loss(p.inputs)),
+    return Subject("network", tuple(names), {**build, ALL: together} if chain is not None else build,
+                   lambda p, _: np.asarray(case.loss(p.inputs)),
                    lambda *_: [], tuple(mistakes), sizes,
                    factor_labels={"2": "batch_scale_wrong", "1/2": "batch_scale_wrong"},
                    companions=companions)  # fmt: skip
