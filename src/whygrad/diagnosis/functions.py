@@ -26,7 +26,7 @@ from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.diagnosis.scope import of_rank, one_rank, told_of, without_unread
-from whygrad.diagnosis.states import changing, of_what_is_left
+from whygrad.diagnosis.states import changing, of_what_is_left, with_proportion
 from whygrad.errors import CheckError, OptionError
 
 #: Seconds that one call of a person's function may take.
@@ -179,7 +179,7 @@ def _judged(
         told = changing(code, outcomes)
         findings = judged(subject, [o for o in code.outputs if o not in told], outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
-        findings = [of_what_is_left(f, outcomes) for f in findings]
+        findings = [with_proportion(of_what_is_left(f, outcomes), code, outcomes) for f in findings]
         if subject.name == "dropout":
             findings = [_resampled(f, outcomes) for f in findings]
         by_name = {f.output: f for f in findings} | told

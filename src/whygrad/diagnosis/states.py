@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,19 @@ def changing(code: Code, outcomes: Sequence[Outcome]) -> dict[str, Finding]:
         return {}
     found = {output: second_call(output, [r.outputs for r in calls], probe) for output in code.outputs}
     return {output: finding for output, finding in found.items() if finding is not None}
+
+
+def with_proportion(finding: Finding, code: Code, outcomes: Sequence[Outcome]) -> Finding:
+    """Return the finding about an unexplained gradient with a note if it is not in proportion to dy."""
+    usable = [o for o in outcomes if o.result.outputs.get(finding.output) is not None and o.probe.dy.size]
+    if finding.cause is not None or finding.verdict is not Judgement.WRONG or not usable:
+        return finding
+    probe, value = usable[0].probe, usable[0].result.outputs[finding.output]
+    again = code(probe.changed(2 * probe.dy)).outputs.get(finding.output)
+    if again is None or same(again, 2 * value, RIGHT):
+        return finding
+    note = "it is not in proportion to dy, as every gradient is: something is done to dy, or to the result, besides"
+    return replace(finding, notes=(*finding.notes, note))
 
 
 def of_what_is_left(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
