@@ -10,9 +10,10 @@ from PIL import Image
 
 from whygrad import DTypeError, Graph, OptionError, Residual, Sequential, ShapeError, evaluate, notebook
 from whygrad.data import Dataset, gallery, load_digits
+from whygrad.data.folder import Wanted, read_folder
 from whygrad.layers import Add, Conv2d, Flatten, Linear, ReLU
 from whygrad.models import MODELS
-from whygrad.training import Evaluation, Recipe, Run, prepare
+from whygrad.training import Recipe, Run, prepare
 
 VOID = {"img", "path", "polyline", "circle", "br", "hr"}
 
@@ -100,8 +101,21 @@ class TestImages:
         assert "digits: 1,797 images, 1x8x8" in page.texts
         assert len(page.pictures) == 24
         assert "the first 24 of 1,797 images" not in page.text  # the title says how many there are
-        np.testing.assert_allclose(page.pictures[3], 255 * digits.images[3, 0], atol=0.51)
+        np.testing.assert_allclose(page.pictures[3], 255 * digits.images[3 * 1797 // 24, 0], atol=0.51)
         assert len(html) < 25_000
+
+    def test_a_folder_in_order_of_class(self, tmp_path):
+        for name, grey in (("black", 0), ("white", 255)):
+            (tmp_path / name).mkdir()
+            for i in range(40):
+                Image.new("L", (5, 6), grey).save(tmp_path / name / f"{i}.png")
+        data = read_folder(tmp_path, "greys", Wanted()).parts.train
+        page = shown(data)
+        assert {"black", "white"} <= set(page.texts)
+        assert len(page.pictures) == 24
+        for path in (tmp_path / "black").iterdir():
+            path.unlink()
+        assert "expected" in shown(data).text
 
     def test_an_empty_data_set_and_names_of_classes(self):
         data = Dataset("<b>", np.zeros((0, 1, 2, 2)), np.zeros(0, int), ("<i>", "b"))
@@ -211,7 +225,7 @@ class TestRuns:
         assert f"accuracy {100 * result.accuracy:.2f} %" in page.text
         for i, row in enumerate(result.confusion):
             assert f"{row[i]}/{row.sum()}" in page.texts
-        many = Evaluation(1.0, 0.5, np.zeros((1000, 1000), np.int64))
+        many = result._replace(confusion=np.zeros((1000, 1000), np.int64))
         assert len(many._repr_html_()) < 3000
 
 

@@ -19,7 +19,14 @@ from whygrad import (
     training,
 )
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
-from whygrad.diagnosis import Diagnosis, diagnose, diagnose_arrays, diagnose_loss, diagnose_network
+from whygrad.diagnosis import (
+    Diagnosis,
+    diagnose,
+    diagnose_arrays,
+    diagnose_loss,
+    diagnose_network,
+    diagnose_training,
+)
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,
@@ -36,6 +43,7 @@ from whygrad.errors import (
 from whygrad.explanation import explain
 from whygrad.explanation.verification import verify
 from whygrad.interop.onnx import load_onnx, save_onnx
+from whygrad.interop.safetensors import load_safetensors, save_safetensors
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -88,6 +96,7 @@ __all__ = [
     "diagnose_arrays",
     "diagnose_loss",
     "diagnose_network",
+    "diagnose_training",
     "diagnosis",
     "engine",
     "evaluate",
@@ -100,6 +109,7 @@ __all__ = [
     "initializers",
     "layers",
     "load_onnx",
+    "load_safetensors",
     "losses",
     "mean_squared_error",
     "models",
@@ -107,6 +117,7 @@ __all__ = [
     "optim",
     "predict",
     "save_onnx",
+    "save_safetensors",
     "set_num_threads",
     "training",
     "verify",

@@ -82,6 +82,15 @@ def test_the_run_is_evaluated_explained_and_checked(whygrad, trained_on_shapes):
     result = whygrad("explain", path, "--weight", "conv1.weight[0,0,1,1]", "--image", 3)
     assert result.code == 0, result.err
     assert "adds up" in result.out
+    result = whygrad("check", path, "--json")
+    assert result.code == 0, result.err
+    report = json.loads(result.out)
+    assert report["right"]
+    assert report["subject"] == str(path)
+    assert "conv1.weight" in {row["name"] for row in report["rows"]}
+    failed = whygrad("check", path, "--dtype", "float32")
+    assert failed.code == 2
+    assert "--dtype: expected it with an operation or a loss, received it with the run" in failed.err
 
 
 def test_other_images_are_not_taken_for_those_of_the_run(whygrad, trained_on_shapes, shapes, tmp_path):

@@ -48,8 +48,8 @@ def resnet18(classes=10, width=64):
     return disturbed(ResNet())
 
 
-def mobilenet_v2(classes=10):
-    """Return torchvision's mobilenet_v2 with random weights."""
+def mobilenet_v2(classes=10, width=1.0):
+    """Return torchvision's mobilenet_v2 with random weights; ``width`` multiplies the number of filters."""
     nn = pytorch().nn
 
     def conv_bn(channels, filters, kernel=3, stride=1, groups=1):
@@ -68,18 +68,22 @@ def mobilenet_v2(classes=10):
         def forward(self, x):
             return x + self.conv(x) if self.around else self.conv(x)
 
+    def wide(filters):
+        return max(4, int(filters * width))
+
     class MobileNetV2(nn.Module):
         def __init__(self):
             super().__init__()
-            channels, features = 32, [conv_bn(3, 32, 3, 2)]
+            channels, features = wide(32), [conv_bn(3, wide(32), 3, 2)]
             plan = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2)]
-            for expand, filters, count, stride in [*plan, (6, 320, 1, 1)]:
+            for expand, usual, count, stride in [*plan, (6, 320, 1, 1)]:
+                filters = wide(usual)
                 for i in range(count):
                     features.append(InvertedResidual(channels, filters, stride if i == 0 else 1, expand))
                     channels = filters
-            features.append(conv_bn(channels, 1280, 1))
+            features.append(conv_bn(channels, wide(1280), 1))
             self.features = nn.Sequential(*features)
-            self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+            self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(wide(1280), classes))
 
         def forward(self, x):
             x = nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1))

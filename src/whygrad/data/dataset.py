@@ -9,7 +9,7 @@ import numpy as np
 
 from whygrad import notebook
 from whygrad.data.sources import Images, Source, fingerprint, select
-from whygrad.errors import DataError, DTypeError, OptionError, ShapeError
+from whygrad.errors import DataError, DTypeError, OptionError, ShapeError, WhygradError
 from whygrad.typing import IntArray, Shape
 
 #: Images and classes that a notebook shows.
@@ -36,9 +36,15 @@ class Dataset(NamedTuple):
         title = notebook.said(f"{self.name}: {len(self.labels):,} images, {size}", bold=True)
         listed = f"{len(self.classes)} classes: {', '.join(self.classes[:_NAMED])}"
         classes = notebook.said(f"{listed}{', …' if len(self.classes) > _NAMED else ''}", dim=True)
-        first = np.arange(min(_SHOWN, len(self.labels)))
-        shown = gallery(self.images[first], self.labels[first], classes=self.classes) if len(first) else None
-        return notebook.piece(title, classes, pictures(shown) if shown else "")
+        count = min(_SHOWN, len(self.labels))
+        some = (
+            np.arange(count) * len(self.labels) // max(count, 1)
+        )  # from all over it: folders are in order of class
+        try:
+            shown = pictures(gallery(self.images[some], self.labels[some], classes=self.classes)) if count else ""
+        except WhygradError as error:  # pictures that were there when it was read
+            shown = notebook.said(str(error), bold=True)
+        return notebook.piece(title, classes, shown)
 
     def take(self, indices: IntArray) -> Dataset:
         """Return the images and labels at ``indices``."""

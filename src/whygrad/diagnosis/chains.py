@@ -1,4 +1,4 @@
-"""A network as a chain of known layers, differentiated by hand with a fault in one of them, or in all of a kind."""
+"""A network as a chain of known layers, differentiated with a fault in one of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from whygrad.typing import Array
 
 #: What may stand after the last layer.
 LAST = ("identity", "softmax", "sigmoid", "tanh", "relu")
+#: Derivatives written with an activation's output.
+BY_OUTPUT: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda a: (a > 0) * 1.0,
+    "sigmoid": lambda a: a * (1 - a),
+    "tanh": lambda a: 1 - a * a,
+    "softplus": lambda a: 1 - np.exp(-a),
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +38,13 @@ class Stage:
         """The operation as a diagnosis sees it."""
         return subject(self.kind)
 
-    def inputs(self, x: Array, params: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the operation's inputs in the usual shapes."""
+    def inputs(self, x: Array, params: Mapping[str, Array], entered: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the operation's inputs in the usual shapes; ``entered`` is what layers got, by their weights."""
+        if self.kind == "add":
+            other = entered.get(self.options["input of"])
+            if other is None or other.shape != x.shape:
+                raise ImpossibleError
+            return {"a": x, "b": other, "x": x}
         found = {"x": x}
         if "w" in self.params:
             w = params[self.params["w"]]
@@ -54,12 +66,32 @@ class Stage:
         return gradient
 
 
+def adding(name: str) -> Stage:
+    """Return the stage of a skip connection: it adds what entered the layer with these weights."""
+    return Stage("add", {}, {"input of": name})
+
+
 class Loss(NamedTuple):
     """What stands at the end of a chain."""
 
     name: str
     value: Callable[[Array, Array], float]
     gradient: Callable[[Array, Array], Array]
+
+
+class Penalty(NamedTuple):
+    """What a regulariser adds up."""
+
+    value: Callable[[Array], float]
+    gradient: Callable[[Array], Array]
+    biases: bool  #: whether biases are in it
+
+
+PENALTIES = {
+    "squares": Penalty(lambda a: float((a * a).sum()), lambda a: 2 * a, False),
+    "magnitudes": Penalty(lambda a: float(np.abs(a).sum()), np.sign, False),
+    "squares of all": Penalty(lambda a: float((a * a).sum()), lambda a: 2 * a, True),
+}
 
 
 def _log(a: Array) -> Array:
@@ -87,6 +119,7 @@ class Chain:
     per_sample: bool  #: whether the loss is divided by the number of samples
     factor: float
     regulariser: float  #: λ in λ·Σw²
+    penalty: str = "squares"  #: which sum λ multiplies, of ``PENALTIES``
     columns: bool = False  #: whether samples are columns
 
     def described(self) -> str:
@@ -113,15 +146,25 @@ class Chain:
         delta, last = self._through_the_end(delta, probes, goal, joints, last)
         deltas: dict[int, Array] = {}
         found: dict[str, Array] = {}
+        round_: dict[str, Array] = {}
         for k in reversed(range(last)):
             deltas[k] = delta
+            if self.stages[k].kind == "add":
+                delta = self._through_a_sum(k, probes, delta, joints, round_)
+                continue
             delta = self._through(k, probes, delta, params, joints, found)
+            skipped = round_.pop(self.stages[k].params.get("w", ""), None)
+            if (
+                skipped is not None and delta.shape == skipped.shape
+            ):  # not at the first layer, where nothing is before
+                delta = delta + skipped
         self._mixed(probes, deltas, params, joints, found)
-        for stage in self.stages:
-            if self.regulariser and "w" in stage.params:
-                found[stage.params["w"]] = (
-                    found[stage.params["w"]] + 2 * self.regulariser * params[stage.params["w"]]
-                )
+        if self.regulariser:
+            penalty = PENALTIES[self.penalty]
+            weights = {stage.params["w"] for stage in self.stages if "w" in stage.params}
+            for name, value in found.items():
+                if penalty.biases or name in weights:
+                    found[name] = value + self.regulariser * penalty.gradient(params[name])
         return found
 
     def _through_the_end(
@@ -165,10 +208,26 @@ class Chain:
             found[name] = stage.back(role, value, params[name])
         if not any("w" in s.params for s in self.stages[:k]):
             return delta
+        slope_of = joints.get(f"slope {k}")
+        if slope_of is not None:
+            other = probes[slope_of].y
+            if other.shape != probe.dy.shape:
+                raise ImpossibleError
+            return np.asarray(probe.dy * BY_OUTPUT[stage.kind](other))
         value = _predicted(probe, "dx", self._wrong(joints, k, "dx"))
         if value.shape != probe["x"].shape:
             raise ImpossibleError
         return value
+
+    def _through_a_sum(
+        self, k: int, probes: Sequence[Probe], delta: Array, joints: Joints, round_: dict[str, Array]
+    ) -> Array:
+        """Go back through a skip connection: delta for the layers before it, and delta that goes round them."""
+        probe = probes[k].changed(delta.reshape(probes[k].y.shape))
+        name = self.stages[k].options["input of"]
+        skipped = _predicted(probe, "db", self._wrong(joints, k, "db"))
+        round_[name] = round_[name] + skipped if name in round_ else skipped
+        return _predicted(probe, "da", self._wrong(joints, k, "da"))
 
     def _wrong(self, joints: Joints, k: int, output: str) -> Mistake | None:
         """Return the mistake in a stage: its own, or one that all stages of its kind have."""
@@ -234,16 +293,22 @@ def _predicted(probe: Probe, output: str, wrong: Mistake | None) -> Array:
     return value
 
 
-def forward(stages: Sequence[Stage], params: Mapping[str, Array], x: Array) -> list[Probe]:
+def forward(
+    stages: Sequence[Stage], params: Mapping[str, Array], x: Array, entered: Mapping[str, Array] | None = None
+) -> list[Probe]:
     """Return each stage's inputs and value, as probes without dy.
+
+    ``entered`` is what got into layers before these, by the names of their weights.
 
     Raises:
         ImpossibleError: the shapes do not fit.
     """
     probes = []
+    entered = dict(entered or {})
     for stage in stages:
+        entered |= {stage.params["w"]: x} if "w" in stage.params else {}
         try:
-            probe = Probe(stage.kind, stage.inputs(x, params), np.zeros(0), stage.subject, stage.options)
+            probe = Probe(stage.kind, stage.inputs(x, params, entered), np.zeros(0), stage.subject, stage.options)
             with np.errstate(all="ignore"):
                 x = probe.y
         except (ValueError, IndexError) as error:

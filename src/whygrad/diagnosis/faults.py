@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whygrad.diagnosis.catalogue import Mistake, mistake
-from whygrad.diagnosis.chains import Chain
+from whygrad.diagnosis.chains import BY_OUTPUT, Chain
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
 from whygrad.diagnosis.registry import subject
@@ -52,6 +52,10 @@ def faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
     found: list[Mistake] = []
     for k, stage in enumerate(chain.stages):
         where = _place(chain, k)
+        if stage.kind == "add":
+            found += _skipped(chain, k, outputs)
+            continue
+        found += _other_slopes(chain, k, outputs)
         wanted = [f"d{role}" for role in stage.params]
         if any("w" in s.params for s in chain.stages[:k]):
             wanted.append("dx")
@@ -70,6 +74,36 @@ def faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
         for m in loss_mistakes() if m.label not in ("weight_gradient_zero", "axis_wrong")
     ]  # fmt: skip
     return found
+
+
+def _skipped(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
+    """Return what goes wrong where a layer's input is added to its output, or a block's: two paths to go back."""
+    stage = chain.stages[k]
+    first = stage.options["input of"]
+    found = []
+    for output, path in (("da", "through the layers"), ("db", f"round them, to what enters the layer of {first}")):
+        for m in stage.subject.of(output):
+            does = f"is wrong: at {_place(chain, k)}, what is passed on {path}, {m.does}"
+            if m.label != "dx_not_propagated":
+                found.append(replace(m, outputs=tuple(outputs), joint=f"{k}.{output}", value=m, does=does))
+    left_out = mistake("skip_connection_missing", "db", "whole", lambda p: 0 * p.dy, "is left out")
+    found.append(mistake("skip_connection_missing", tuple(outputs), f"{k}.db", left_out,
+                         f"is wrong: at {_place(chain, k)}, the path round its layers is left out",
+                         "delta = delta + delta_through_the_layers", also="dx_not_propagated"))  # fmt: skip
+    return found
+
+
+def _other_slopes(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
+    """Return derivatives that are written with an output, and taken at the output of another stage."""
+    if chain.stages[k].kind not in BY_OUTPUT:
+        return []
+    where = _place(chain, k)
+    return [
+        mistake("activation_derivative_of_wrong_tensor", tuple(outputs), f"slope {k}", j,
+                f"is wrong: going back through {where}, f′ is taken at the output of {_place(chain, j)}",
+                "f′ with this activation's own output", also="wrong_layer_gradient", rank=1)
+        for j in range(len(chain.stages)) if j != k
+    ]  # fmt: skip
 
 
 def _everywhere(chain: Chain, outputs: Sequence[str]) -> list[Mistake]:

@@ -21,6 +21,7 @@ from whygrad.diagnosis.joined import activation_inside, over
 from whygrad.diagnosis.judging import Outcome, judge, judged
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.layouts import Layout
+from whygrad.diagnosis.local_factor import as_formula
 from whygrad.diagnosis.own import own_subject, recognised
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
@@ -179,6 +180,7 @@ def _judged(
         told = changing(code, outcomes)
         findings = judged(subject, [o for o in code.outputs if o not in told], outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
+        findings = [as_formula(subject, finding, code, outcomes) for finding in findings]
         findings = [with_proportion(of_what_is_left(f, outcomes), code, outcomes) for f in findings]
         if subject.name == "dropout":
             findings = [_resampled(f, outcomes) for f in findings]

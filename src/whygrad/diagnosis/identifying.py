@@ -1,26 +1,33 @@
-"""Which network this is: found by the shapes of its parameters and by its loss.
+"""Which chain a network is: found by the values of its loss, at several parameters.
 
 Nobody is asked what their network is. The shapes of the parameters say which layers there may be; which
-activations, poolings and loss lie between them is tried until the loss comes out, at several parameters.
+activations, poolings, skip connections and loss lie between them is tried until the loss comes out.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from whygrad.diagnosis.catalogue import ImpossibleError
-from whygrad.diagnosis.chains import LAST, LOSSES, Chain, Stage, forward, target_like
+from whygrad.diagnosis.chains import LAST, LOSSES, PENALTIES, Chain, Stage, adding, forward, target_like
+from whygrad.diagnosis.residuals import with_skips
 from whygrad.typing import Array
 
 #: What may stand between two layers.
 HIDDEN = ("relu", "sigmoid", "tanh", "identity", "leaky_relu", "softplus")
+#: What is tried after that: the same in all gaps.
+RARE = ("leaky_relu 0.1", "leaky_relu 0.2", "leaky_relu 0.05", "leaky_relu 0.3", "elu", "silu", "gelu", "gelu tanh")
 #: Of the parameters at which a loss is compared: how many.
 DRAWS = 5
 EXACT = 1e-7
+#: How many layouts with skip connections are tried.
+SKIPS = 24
 
 
 def identified(
@@ -29,8 +36,9 @@ def identified(
     x: Array,
     t: Array,
     rng: np.random.Generator,
+    until: float = math.inf,
 ) -> Chain | None:
-    """Return the chain whose loss this is; None where none of those tried gives it."""
+    """Return the chain whose loss this is; None where none of those tried, until some time, gives it."""
     draws = [
         {n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()}
         for _ in range(DRAWS)
@@ -38,12 +46,20 @@ def identified(
     values = np.array([loss(d) for d in draws])
     if not np.isfinite(values).all():
         return None
-    for images, goal, columns in _readings(x, t):
-        for stages in layouts(params, images):
-            found = _fitting_chain(stages, draws, values, images, goal, columns)
-            if found is not None:
-                return found
+    for kinds in (HIDDEN, RARE):
+        for images, goal, columns in _readings(x, t):
+            skips = _with_skips(params, images) if kinds is HIDDEN else ()
+            for stages in (*layouts(params, images), *skips):
+                found = _fitting_chain(stages, kinds, draws, values, images, goal, columns, until)
+                if found is not None:
+                    return found
     return None
+
+
+def _with_skips(params: Mapping[str, Array], x: Array) -> Iterator[tuple[Any, ...]]:
+    """Yield layouts with skip connections, a limited number of them."""
+    plain = (stages for stages in layouts(params, x) if not any(s and "pool" in s.kind for s in stages))
+    return islice((found for stages in plain for found in with_skips(stages, params, adding)), SKIPS)
 
 
 def _readings(x: Array, t: Array) -> Iterator[tuple[Array, Array, bool]]:
@@ -150,37 +166,72 @@ def _after_convolution(
 
 
 def _fitting_chain(
-    stages: tuple[Any, ...], draws: Sequence[Mapping[str, Array]], values: Array, x: Array, t: Array, columns: bool
-) -> Chain | None:
+    stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], values: Array, x: Array,
+    t: Array, columns: bool, until: float,
+) -> Chain | None:  # fmt: skip
     """Return the chain with the activations and the loss that give the values."""
-    gaps = [i for i, stage in enumerate(stages) if stage is None]
-    last = gaps[-1] if gaps and gaps[-1] == len(stages) - 1 else None
-    inner = [i for i in gaps if i != last]
-    alike = len(inner) > 2
-    for chosen in [(h,) * len(inner) for h in HIDDEN] if alike else product(HIDDEN, repeat=len(inner)):
-        filled = list(stages)
-        for i, kind in zip(inner, chosen, strict=True):
-            filled[i] = _activation(kind)
-        body = [s for i, s in enumerate(filled) if s is not None]
-        try:
-            outs = [forward(body, d, x)[-1].y for d in draws]
-        except ImpossibleError:
-            return None
-        if outs[0].ndim != 2:
-            outs = [o.reshape(len(o), -1) for o in outs]
-            if body[-1].kind != "flatten":
-                body.append(Stage("flatten"))
-        for end in LAST:
-            found = _end(tuple(body), end, outs, draws, values, t, columns, len(x))
-            if found is not None:
-                return found
+    try:
+        for grown, images in _grown(stages, kinds, draws, x):
+            if time.monotonic() > until:
+                return None
+            flat = images[0].ndim == 2
+            outs = images if flat else [o.reshape(len(o), -1) for o in images]
+            body = grown if flat or grown[-1].kind == "flatten" else (*grown, Stage("flatten"))
+            for end in LAST:
+                found = _end(body, end, outs, draws, values, t, columns, len(x))
+                if found is not None:
+                    return found
+    except ImpossibleError:
+        return None
     return None
+
+
+def _grown(
+    stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], x: Array
+) -> Iterator[tuple[tuple[Stage, ...], list[Array]]]:
+    """Yield the layout with every choice of activations in its gaps, and what comes out at each draw.
+
+    What lies before a gap is computed once for all that may stand in it. With more than two gaps, and of what is
+    rare, all activations are the same.
+    """
+    gaps = sum(stage is None for stage in stages[:-1])
+    if kinds is RARE and not gaps:
+        return
+    alike = gaps > 2 or kinds is RARE
+
+    def on(k: int, body: tuple[Stage, ...], outs: list[Array], entered: list[dict[str, Array]], kind: str) -> Any:
+        if k == len(stages):
+            yield body, outs
+        elif stages[k] is not None:
+            stage = stages[k]
+            if "w" in stage.params:
+                name = stage.params["w"]
+                entered = [{**before, name: out} for before, out in zip(entered, outs, strict=True)]
+            after = [
+                forward([stage], draw, out, before)[-1].y
+                for draw, out, before in zip(draws, outs, entered, strict=True)
+            ]
+            yield from on(k + 1, (*body, stage), after, entered, kind)
+        elif k == len(stages) - 1:
+            yield from on(k + 1, body, outs, entered, kind)
+        else:
+            for chosen in (kind,) if alike and kind else kinds:
+                filled = _activation(chosen)
+                if filled is None:
+                    yield from on(k + 1, body, outs, entered, chosen)
+                else:
+                    after = [forward([filled], {}, out)[-1].y for out in outs]
+                    yield from on(k + 1, (*body, filled), after, entered, chosen)
+
+    yield from on(0, (), [x] * len(draws), [{} for _ in draws], "")
 
 
 def _activation(kind: str) -> Stage | None:
     if kind == "identity":
         return None
-    return Stage(kind, {}, {"alpha": 0.01} if kind == "leaky_relu" else {})
+    name, _, option = kind.partition(" ")
+    options: dict[str, Any] = {"alpha": float(option or 0.01)} if name == "leaky_relu" else {}
+    return Stage(name, {}, {"approximate": option} if name == "gelu" and option else options)
 
 
 def _end(
@@ -195,21 +246,28 @@ def _end(
         goal = target_like(t, ends[0])
     except ImpossibleError:
         return None
-    weights = [s.params["w"] for s in body if "w" in s.params]
-    squares = np.array([sum(float((d[w] ** 2).sum()) for w in weights) for d in draws])
     for loss in LOSSES:
         with np.errstate(all="ignore"):
             base = np.array([loss.value(o, goal) for o in ends])
         if not np.isfinite(base).all() or np.abs(base).max() == 0:
             continue
-        for columns_ in (np.stack([base], 1), np.stack([base, squares], 1)):
-            c, *_ = np.linalg.lstsq(columns_, values, rcond=None)
-            if np.abs(columns_ @ c - values).max() <= EXACT * np.abs(values).max() and c[0] > 0:
+        for penalty, sums in {"": None, **_penalties(body, draws)}.items():
+            terms = np.stack([base] if sums is None else [base, sums], 1)
+            c, *_ = np.linalg.lstsq(terms, values, rcond=None)
+            if np.abs(terms @ c - values).max() <= EXACT * np.abs(values).max() and c[0] > 0:
                 per = _per_sample(float(c[0]), n, goal)
-                return Chain(
-                    stages, loss, per, float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0, columns
-                )
+                factor, strength = float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0
+                return Chain(stages, loss, per, factor, strength, penalty or "squares", columns)
     return None
+
+
+def _penalties(body: Sequence[Stage], draws: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return for each regulariser what it adds up at each draw."""
+    weights = {s.params["w"] for s in body if "w" in s.params}
+    return {
+        name: np.array([sum(p.value(a) for n, a in draw.items() if p.biases or n in weights) for draw in draws])
+        for name, p in PENALTIES.items()
+    }
 
 
 def _per_sample(factor: float, n: int, goal: Array) -> bool:

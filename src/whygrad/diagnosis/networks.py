@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.diagnosis.signatures import parameters
+from whygrad.diagnosis.updating import updated_layers
 from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
 
@@ -37,7 +39,7 @@ KEPT = 5000
 def diagnose_network(
     loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (),
     *,
-    seed: int = 0, time_limit: float = TIME_LIMIT,
+    seed: int = 0, time_limit: float = TIME_LIMIT, patience: float = math.inf,
 ) -> Diagnosis:  # fmt: skip
     """Say what is wrong with the hand-written gradients of a network.
 
@@ -52,6 +54,7 @@ def diagnose_network(
         inputs: the data, most often (x, t).
         seed: of further parameters beside those given.
         time_limit: seconds that one call may take.
+        patience: seconds that finding the network out may take.
 
     Returns:
         The diagnosis, with one finding for each parameter.
@@ -88,6 +91,7 @@ def diagnose_network(
         arrays[str(name)] = array
     limited = Limited(time_limit)
     case = _Case(limited.wrap("loss", loss), limited.wrap("gradients", gradients), arrays, tuple(inputs))
+    case.until = began + patience
     source = source_of(loss, gradients)
 
     def work() -> Diagnosis:
@@ -111,6 +115,7 @@ class _Case:
     params: dict[str, Array]
     inputs: tuple[Any, ...]
     calls: int = 0
+    until: float = math.inf
 
     def loss(self, params: Mapping[str, Array], inputs: tuple[Any, ...] | None = None) -> float:
         """Return the loss; NaN where it fails."""
@@ -176,11 +181,36 @@ def _diagnosed(case: _Case, rng: np.random.Generator, source: str) -> Diagnosis:
         target = network_subject(case, None)
         probes = _points(case, target, rng)
     outcomes = [Outcome(p, case.gradients(p.inputs, p.options["inputs"])) for p in probes]
-    findings = _findings(target, case, outcomes, source, known=chain is not None)
+    late = updated_layers(chain, target, outcomes) if chain is not None else {}
+    if late:
+        findings = [_as_gradient(late.get(n) or judge(target, n, outcomes, source)) for n in case.params]
+    else:
+        findings = _findings(target, case, outcomes, source, known=chain is not None)
     notes = [f"read as {chain.described()}"] if chain is not None else []
+    if chain is None:
+        notes += located(findings)
     if any(o.result.written for o in outcomes):
         notes.append("it writes to the parameters while it computes their gradients")
     return Diagnosis(subject="network", findings=tuple(findings), notes=tuple(notes), calls=case.calls)
+
+
+def located(findings: Sequence[Finding]) -> list[str]:
+    """Return where the mistake lies in a network that is not known: behind the last gradients that are right.
+
+    Example:
+        >>> told = {"w1": Judgement.WRONG, "w2": Judgement.WRONG, "w3": Judgement.RIGHT}
+        >>> located([Finding(output=name, verdict=verdict) for name, verdict in told.items()])
+        ['w3 is right and all before it is wrong: look at what is passed back from there to w2']
+    """
+    fine = [f.fine for f in findings]
+    first = fine.index(True) if True in fine else 0
+    if not first or not all(fine[first:]) or any(f.cause for f in findings):
+        return []
+    names = [f.output for f in findings]
+    return [
+        f"{names[first]} is right and all before it is wrong: look at what is passed back from there to "
+        f"{names[first - 1]}"
+    ]
 
 
 def _known(case: _Case, rng: np.random.Generator) -> Chain | None:
@@ -189,7 +219,7 @@ def _known(case: _Case, rng: np.random.Generator) -> Chain | None:
     x, t = as_array(case.inputs[0]), as_array(case.inputs[1])
     if x is None or t is None or not x.ndim:
         return None
-    return identified(case.loss, case.params, x, t, rng)
+    return identified(case.loss, case.params, x, t, rng, case.until)
 
 
 def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
@@ -214,7 +244,7 @@ def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
     memory = p.__dict__.setdefault("memory", {})
     key = tuple((name, id(value)) for name, value in joints.items() if name != "out")
     if key in memory:
-        return dict(memory[key])
+        return dict(memory[key][0])
     if "ahead" not in memory:
         data = (np.asarray(a, np.float64) for a in p.options["inputs"])
         x, t = as_given(chain, *data)
@@ -222,7 +252,7 @@ def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
     x, t, ahead = memory["ahead"]
     found = chain.gradients(p.inputs, x, t, joints, ahead)
     if sum(a.size for a in found.values()) < KEPT:
-        memory[key] = found
+        memory[key] = found, dict(joints)  # the joints as well: an id is told again once its object is gone
     return dict(found)
 
 

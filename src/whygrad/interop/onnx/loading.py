@@ -68,11 +68,25 @@ def load_onnx(
     """
     graph = read_graph(Path(path))
     wanted = [one.name for one in graph.outputs] if outputs is None else list(outputs)
+    graph = graph._replace(nodes=_needed(graph, wanted))
     builder = _builder(graph, wanted, input_shapes, batched=batched)
     failed = [text for node in graph.nodes if (text := _make(node, builder))]
     if failed:
         _refuse(graph, failed)
     return _network(graph, builder, wanted)
+
+
+def _needed(graph: OnnxGraph, outputs: list[str]) -> list[OnnxNode]:
+    """Return the nodes that the outputs depend on."""
+    makers = {name: node for node in graph.nodes for name in node.outputs if name}
+    found: set[int] = set()
+    waiting = [makers[name] for name in outputs if name in makers]
+    while waiting:
+        node = waiting.pop()
+        if node.place not in found:
+            found.add(node.place)
+            waiting += [makers[name] for name in node.inputs if name in makers]
+    return [node for node in graph.nodes if node.place in found]
 
 
 def _builder(
