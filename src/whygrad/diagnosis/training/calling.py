@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import as_array, guarded, parameters
+from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.report import Judgement
+from whygrad.diagnosis.signatures import parameters
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Subject, copied

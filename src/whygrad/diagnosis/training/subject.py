@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import as_array, guarded, parameters
+from whygrad.diagnosis.adapting import as_array, guarded
+from whygrad.diagnosis.signatures import parameters
 from whygrad.diagnosis.training.memory import Memory
 from whygrad.diagnosis.training.structure import flattened, nested
 from whygrad.typing import Array

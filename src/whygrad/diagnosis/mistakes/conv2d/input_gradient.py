@@ -275,8 +275,8 @@ MISTAKES = (
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", "return dx, dw, db"),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: p.right["dw"], "is dw", "return dx, dw, db",
             also="returns_wrong_variable"),
-    *(mistake("convolution_treated_as_matrix_product", "dx", "whole", lambda p, t=t,
-              a=a: _dense_dx(p, transpose=t, after=a),
+    *(mistake("convolution_treated_as_matrix_product", "dx", "whole",
+              lambda p, t=t, a=a: _dense_dx(p, transpose=t, after=a),
               "is a matrix product of the kernel and dy", SCATTER, also="dx_shape_wrong_no_convolution")
       for t in (True, False) for a in (True, False)),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", _product_dx, "is w·dy, entry by entry", SCATTER,
