@@ -206,6 +206,12 @@ def test_dense_weights_that_are_updated_first(over, said):
     assert said in found["dx"].says
 
 
+def test_one_number_tells_no_rate():
+    x, w, dy = np.array([[1.5]]), np.array([[0.7]]), np.array([[2.0]])
+    found = diagnose_arrays("linear", x=x, w=w, dy=dy, dx=np.array([[1.2345]]), dw=np.array([[3.4567]]))
+    assert not {"weights_updated_before_dx", "regulariser_gradient_wrong"} & {f.cause for f in found}
+
+
 def deep(updated):
     """Three layers; those in ``updated`` are stepped before the delta goes back through them."""
     rng = np.random.default_rng(12)

@@ -41,6 +41,10 @@ RIGHT = 1e-6
 ENOUGH, PATIENCE = 12, 1.0
 
 
+#: Numbers that there have to be for a factor of a parameter to be read off.
+FEW = 4
+
+
 class Outcome(NamedTuple):
     """One probe and what the code gave there."""
 
@@ -346,6 +350,10 @@ def regulariser(output: str, known: Sequence[Sample]) -> Finding | None:
     for what, added, term in shapes:
         factors = [_multiple(s, right_of(s.probe, output), s.probe.inputs.get(name), added) for s in known]
         told = [c for c in factors if c is not None]
+        if (
+            sum(s.value.size for s in known if s.value is not None) < FEW
+        ):  # a multiple fits one number, whatever it is
+            return None
         if name == "x" or not told or len(told) < len(factors) or np.ptp(told) > 1e-6 * max(map(abs, told)):
             continue
         return Finding(
