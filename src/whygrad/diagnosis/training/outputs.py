@@ -265,22 +265,3 @@ def _broadcast(subject: Subject) -> Finding | None:
 
 def _with(subject: Subject, x: Any, t: Any) -> Any:
     return rebuilt(subject.batch, x, t)
-
-
-def examine_scores(subject: Subject) -> Evidence:
-    """Say whether what is called logits are probabilities."""
-    found = subject.xt()
-    if found is None or subject.scores_function is None or not subject.scores_are_logits:
-        return Evidence("outputs")
-    try:
-        scores = subject.scores(subject.params, found[0])
-    except CallFailed as failed:
-        return Evidence("outputs", untested=(f"the outputs: {failed}",))
-    if (
-        scores.ndim == 2
-        and scores.shape[1] > 1
-        and scores.min() >= 0
-        and np.allclose(scores.sum(axis=1), 1, atol=1e-5)
-    ):
-        return Evidence("outputs", says="what is called logits are probabilities: their rows add up to 1")
-    return Evidence("outputs")

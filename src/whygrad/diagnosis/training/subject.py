@@ -79,7 +79,6 @@ class Subject:
     momentum: float = 0.0
     optimizer: str = ""  #: its name, where it is known: "sgd", "adam"
     scores_function: Any = None  #: scores(params, x), in evaluation
-    scores_are_logits: bool = False  #: whether the caller says so
     evaluate_function: Any = None  #: evaluate(params, batch) → loss in evaluation
     data: Any = None  #: all samples as (x, t), in the order of training
     batches: Sequence[Any] | None = None  #: batches in the order of training
