@@ -29,6 +29,12 @@ def test_choices_come_before_the_recipe():
     assert (made.epochs, made.augment, made.model) == (1, "", "compact_cnn")
 
 
+def test_another_optimiser_does_not_get_the_learning_rate_of_the_recipes_own():
+    assert Recipe.suited("mnist", "best").learning_rate == 0.2
+    assert Recipe.suited("mnist", "best", optimizer="adam").learning_rate is None
+    assert Recipe.suited("mnist", "best", schedule="constant", learning_rate=0.01).learning_rate == 0.01
+
+
 def test_paths_become_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()
