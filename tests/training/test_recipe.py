@@ -26,7 +26,7 @@ def test_every_data_set_has_every_recipe_and_each_can_be_built():
 
 def test_choices_come_before_the_recipe():
     made = Recipe.suited("mnist", "best", epochs=1, augment="")
-    assert (made.epochs, made.augment, made.model) == (1, "", "compact_cnn")
+    assert (made.epochs, made.augment, made.model) == (1, "", "vgg_slim")
 
 
 def test_another_optimiser_does_not_get_the_learning_rate_of_the_recipes_own():
