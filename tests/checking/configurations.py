@@ -209,7 +209,7 @@ def _dropout(rng):
     return {"x": rng.normal(size=_sizes(rng, 4, high=5))}, options, ()
 
 
-def _affine(rng):
+def _scale(rng):
     shape = _sizes(rng, rng.integers(2, 5), high=5)
     inputs = {"x": rng.normal(size=shape), "w": rng.normal(size=_with_ones(rng, shape[1:]))}
     if rng.random() < 0.6:
@@ -257,7 +257,7 @@ def _take2d(rng):
 
 _CALLS = {
     "add": _add,
-    "affine": _affine,
+    "scale": _scale,
     "clip": _clip,
     "lrn": _lrn,
     "mul": _mul,

@@ -69,7 +69,7 @@ def test_a_sum_that_is_not_the_only_reader_stays_a_sum(tmp_path):
     ]
     given = arrays(w=normal(3, 2, 1, 1), b=normal(3, 1, 1))
     network, params = load_onnx(write(tmp_path / "m.onnx", nodes, IMAGE, OUT, given))
-    assert [type(layer).__name__ for layer in layers_of(network)] == ["Conv2d", "Affine", "Add"]
+    assert [type(layer).__name__ for layer in layers_of(network)] == ["Conv2d", "Scale", "Add"]
     x = normal(2, 2, 4, 4)
     once = np.einsum("nchw,fc->nfhw", x, params["conv.weight"][:, :, 0, 0])
     np.testing.assert_allclose(network(params, x)[0], 2 * once + given_array(given, "b"), rtol=1e-5, atol=1e-5)

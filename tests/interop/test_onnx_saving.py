@@ -60,8 +60,8 @@ def test_every_ready_model_runs_elsewhere_and_comes_back(name, tmp_path):
 
 
 LAYERS = [
-    (layers.Affine((3, 1, 1)), (3, 4, 5)),
-    (layers.Affine((1, 1, 5), bias=False), (3, 4, 5)),
+    (layers.Scale((3, 1, 1)), (3, 4, 5)),
+    (layers.Scale((1, 1, 5), bias=False), (3, 4, 5)),
     (layers.AvgPool2d(2), (3, 4, 6)),
     (layers.AvgPool2d(3, 2, padding=1), (3, 5, 6)),
     (layers.AvgPool2d(3, 2, padding=1, ceil_mode=True), (3, 6, 7)),

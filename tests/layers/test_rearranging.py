@@ -9,13 +9,13 @@ from tests.layers.shared import assert_gradients, assert_is, draw, images, shape
 from tests.ops.shared import refusal
 from whygrad import ops
 from whygrad.errors import OptionError, ShapeError
-from whygrad.layers import LRN, Affine, Clip, Mul, Reshape, Take2d, Transpose
+from whygrad.layers import LRN, Clip, Mul, Reshape, Scale, Take2d, Transpose
 
 ROWS = {"vertical": (2, 0), "horizontal": (0, 0, 3)}
 CASES = [
-    (Affine((3, 1, 1)), ops.affine, [(3, 4, 5)], "Affine((3, 1, 1))"),
-    (Affine((4,), bias=False), ops.affine, [(4,)], "Affine((4,), bias=False)"),
-    (Affine((1, 4, 1), bias=(3, 1, 1)), ops.affine, [(3, 4, 5)], "Affine((1, 4, 1), bias=(3, 1, 1))"),
+    (Scale((3, 1, 1)), ops.scale, [(3, 4, 5)], "Scale((3, 1, 1))"),
+    (Scale((4,), bias=False), ops.scale, [(4,)], "Scale((4,), bias=False)"),
+    (Scale((1, 4, 1), bias=(3, 1, 1)), ops.scale, [(3, 4, 5)], "Scale((1, 4, 1), bias=(3, 1, 1))"),
     (Clip(0, 6), partial(ops.clip, low=0, high=6), [(3, 4, 5)], "Clip(low=0, high=6)"),
     (Clip(high=0.5), partial(ops.clip, high=0.5), [(3,)], "Clip(high=0.5)"),
     (LRN(3, alpha=1.0), partial(ops.lrn, size=3, alpha=1.0), [(5, 2, 3)], "LRN(size=3, alpha=1.0)"),
@@ -44,15 +44,15 @@ def test_shows_its_options(layer, op, shapes, text):
 
 
 def test_affine_has_weights_and_biases_of_the_shapes_asked_for():
-    assert shapes_of(Affine((3, 1, 1))) == {"weight": (3, 1, 1), "bias": (3, 1, 1)}
-    assert shapes_of(Affine((3,), bias=False)) == {"weight": (3,)}
-    assert shapes_of(Affine((1,), bias=(3,))) == {"weight": (1,), "bias": (3,)}
-    fresh = Affine((2,)).init(np.random.default_rng(0))
+    assert shapes_of(Scale((3, 1, 1))) == {"weight": (3, 1, 1), "bias": (3, 1, 1)}
+    assert shapes_of(Scale((3,), bias=False)) == {"weight": (3,)}
+    assert shapes_of(Scale((1,), bias=(3,))) == {"weight": (1,), "bias": (3,)}
+    fresh = Scale((2,)).init(np.random.default_rng(0))
     assert {name: array.tolist() for name, array in fresh.items()} == {"weight": [1, 1], "bias": [0, 0]}
 
 
 def test_constants_of_a_network_get_no_gradients():
-    layer = Affine((3,), trained=())
+    layer = Scale((3,), trained=())
     assert not any(parameter.trained for parameter in layer.parameters().values())
     (x,) = images((3,))
     y, pullback, _ = layer(draw(layer), x)
@@ -62,7 +62,7 @@ def test_constants_of_a_network_get_no_gradients():
 
 
 def test_one_of_weight_and_bias_may_be_a_constant():
-    layer = Affine((1,), bias=(3,), trained=("bias",))
+    layer = Scale((1,), bias=(3,), trained=("bias",))
     assert [parameter.trained for parameter in layer.parameters().values()] == [False, True]
     assert_gradients(layer, (3,))
 
@@ -70,8 +70,8 @@ def test_one_of_weight_and_bias_may_be_a_constant():
 @pytest.mark.parametrize(
     ("layer", "shapes", "text"),
     [
-        (Affine((3, 1, 1)), [(4, 5, 5)], "affine: expected w of shape (4, 5, 5), or 1 in any place of it"),
-        (Affine((4,), bias=(3,)), [(4,)], "affine: expected b of shape (4,), or 1 in any place of it"),
+        (Scale((3, 1, 1)), [(4, 5, 5)], "scale: expected w of shape (4, 5, 5), or 1 in any place of it"),
+        (Scale((4,), bias=(3,)), [(4,)], "scale: expected b of shape (4,), or 1 in any place of it"),
         (LRN(), [(4,)], "lrn: expected images of shape (C, H, W), received (4,)"),
         (Mul(), [(4,)], "mul: expected two inputs, the second of the first's shape or with 1 in places"),
         (Mul(), [(3, 1), (3, 4)], "received (3, 1), (3, 4); make both branches end in one shape"),
@@ -91,10 +91,10 @@ def test_refuses_shapes_that_do_not_fit(layer, shapes, text):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Affine(3), "Affine: expected shape as a tuple of whole numbers, received 3; change shape"),
+        (lambda: Scale(3), "Scale: expected shape as a tuple of whole numbers, received 3; change shape"),
         (
-            lambda: Affine((3,), trained=("x",)),
-            'Affine: expected trained as a tuple of "weight" and "bias", received',
+            lambda: Scale((3,), trained=("x",)),
+            'Scale: expected trained as a tuple of "weight" and "bias", received',
         ),
         (lambda: Clip("a"), "Clip: expected low in [-inf, inf], received 'a'; change low"),
         (lambda: LRN(0), "LRN: expected size to be a whole number of at least 1, received 0"),

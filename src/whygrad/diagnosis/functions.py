@@ -22,6 +22,7 @@ from whygrad.diagnosis.joined import activation_inside, over
 from whygrad.diagnosis.judging import RIGHT, Outcome, judge, judged
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.local_factor import as_formula
 from whygrad.diagnosis.own import own_subject, recognised
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
@@ -192,6 +193,7 @@ def _judged(
     if backward is not None:
         findings = judged(subject, code.outputs, outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
+        findings = [as_formula(subject, finding, code, outcomes) for finding in findings]
         findings = [_of_what_is_left(f, outcomes) for f in findings]
         again = (
             masks.resampled(outcomes)

@@ -148,7 +148,8 @@ def _pairs(
 ) -> list[Hypothesis]:
     accepted: list[Hypothesis] = []
     deadline = time.thread_time() + patience_of(patience)
-    mistakes = [*subject.companions, *(m for m in mistakes if m not in subject.companions)]
+    others = sorted((m for m in mistakes if m not in subject.companions), key=lambda m: m.rank)  # likely ones first
+    mistakes = [*subject.companions, *others]
     for i, first in enumerate(mistakes[: len(subject.companions) or None]):
         for j, second in enumerate(mistakes):
             ordered = first.joint == second.joint

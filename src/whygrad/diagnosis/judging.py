@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.scaling import Factor
+from whygrad.diagnosis.updating import updated
 from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
@@ -86,7 +87,7 @@ def judge(
 
 def _read_off(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
     """Return what can be read off the numbers without a guess: terms too many, with factors, or overwritten."""
-    for read in (uniform, turned, composed, overwritten, cut):
+    for read in (uniform, turned, composed, overwritten, cut, updated):
         found = read(subject, output, known)
         if found is not None:
             return found
@@ -453,25 +454,34 @@ def _unexplained(subject: Subject, output: str, wrong: Sequence[Sample], where: 
 
 
 def regulariser(output: str, known: Sequence[Sample]) -> Finding | None:
-    """Return the finding if all that differs is a multiple of a parameter, as a regulariser's gradient adds it."""
+    """Return the finding if all that differs is a multiple of a parameter or of its signs, as of a regulariser."""
     name = output.removeprefix("d")
-    factors = []
-    for sample in known:
-        truth, array = right_of(sample.probe, output), sample.probe.inputs.get(name)
-        if name == "x" or array is None or sample.value is None or sample.value.shape != truth.shape:
-            return None
-        rest = sample.value - truth
-        c = float(rest.ravel() @ array.ravel()) / max(float(array.ravel() @ array.ravel()), 1e-300)
-        if np.abs(rest - c * array).max(initial=0) > 1e-6 * np.abs(sample.value).max(initial=1e-300):
-            return None
-        factors.append(c)
-    if not factors or np.ptp(factors) > 1e-6 * max(map(abs, factors)):
+    shapes: tuple[tuple[str, Callable[[Array], Array], Callable[[float], str]], ...] = (
+        (name, lambda a: a, lambda c: f"{c / 2:.4g}·Σ{name}²"),
+        (f"the signs of {name}", np.sign, lambda c: f"{c:.4g}·Σ|{name}|"),
+    )
+    for what, added, term in shapes:
+        factors = [_multiple(s, right_of(s.probe, output), s.probe.inputs.get(name), added) for s in known]
+        told = [c for c in factors if c is not None]
+        if name == "x" or not told or len(told) < len(factors) or np.ptp(told) > 1e-6 * max(map(abs, told)):
+            continue
+        return Finding(
+            output=output, verdict=Judgement.WRONG, cause="regulariser_gradient_wrong",
+            says=f"your {output} is right plus {told[0]:.4g} times {what}: a regulariser's gradient, which "
+            + ("no loss of this layer has" if told[0] > 0 else "is left out or has the wrong sign"),
+            evidence={"misfit": 0.0, "probes": len(known), "factor": told[0]},
+            fix=f"add it where the loss has {term(abs(told[0]))}",
+            lesson=LESSONS["regulariser_gradient_wrong"],
+        )  # fmt: skip
+    return None
+
+
+def _multiple(sample: Sample, truth: Array, array: Array | None, added: Callable[[Array], Array]) -> float | None:
+    """Return c where a result is right plus c times something made of a parameter; None where it is not."""
+    if array is None or sample.value is None or sample.value.shape != truth.shape != ():
         return None
-    return Finding(
-        output=output, verdict=Judgement.WRONG, cause="regulariser_gradient_wrong",
-        says=f"your {output} is right plus {factors[0]:.4g} times {name}: a regulariser's gradient, which no loss "
-        "of this layer has",
-        evidence={"misfit": 0.0, "probes": len(known), "factor": factors[0]},
-        fix=f"add it where the loss has {factors[0] / 2:.4g}·Σ{name}²",
-        lesson=LESSONS["regulariser_gradient_wrong"],
-    )  # fmt: skip
+    rest, term = sample.value - truth, added(array)
+    c = float(rest.ravel() @ term.ravel()) / max(float(term.ravel() @ term.ravel()), 1e-300)
+    if np.abs(rest - c * term).max(initial=0) > 1e-6 * np.abs(sample.value).max(initial=1e-300):
+        return None
+    return c

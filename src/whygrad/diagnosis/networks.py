@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +14,11 @@ from whygrad import engines
 from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis.adapting import Result, as_array, guarded, parameters
 from whygrad.diagnosis.catalogue import ImpossibleError, Joints, Mistake, Subject, mistake
-from whygrad.diagnosis.chains import Chain, as_given, forward, identified
+from whygrad.diagnosis.chains import BY_OUTPUT, Chain, forward
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.hypotheses import EXACT, Sample, search
+from whygrad.diagnosis.identifying import as_given, identified
 from whygrad.diagnosis.judging import Outcome, judge, judged, right, sample_of
 from whygrad.diagnosis.losses import as_convention
 from whygrad.diagnosis.mistakes import changes as c
@@ -24,6 +26,7 @@ from whygrad.diagnosis.mistakes.losses import loss_mistakes
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
+from whygrad.diagnosis.updating import updated_layers
 from whygrad.errors import CheckError, OptionError
 from whygrad.typing import Array
 
@@ -39,7 +42,7 @@ ALL = "all parameters"
 def diagnose_network(
     loss: Callable[..., Any], gradients: Callable[..., Any], params: Mapping[str, Any], inputs: Sequence[Any] = (),
     *,
-    seed: int = 0, time_limit: float = TIME_LIMIT,
+    seed: int = 0, time_limit: float = TIME_LIMIT, patience: float = math.inf,
 ) -> Diagnosis:  # fmt: skip
     """Say what is wrong with the hand-written gradients of a network.
 
@@ -54,6 +57,7 @@ def diagnose_network(
         inputs: the data, most often (x, t).
         seed: of further parameters beside those given.
         time_limit: seconds that one call may take.
+        patience: seconds that finding the network out may take.
 
     Returns:
         The diagnosis, with one finding for each parameter.
@@ -90,6 +94,7 @@ def diagnose_network(
         arrays[str(name)] = array
     limited = Limited(time_limit)
     case = _Case(limited.wrap("loss", loss), limited.wrap("gradients", gradients), arrays, tuple(inputs))
+    case.until = began + patience
     source = source_of(loss, gradients)
 
     def work() -> Diagnosis:
@@ -113,6 +118,7 @@ class _Case:
     params: dict[str, Array]
     inputs: tuple[Any, ...]
     calls: int = 0
+    until: float = math.inf
 
     def loss(self, params: Mapping[str, Array], inputs: tuple[Any, ...] | None = None) -> float:
         """Return the loss; NaN where it fails."""
@@ -178,11 +184,36 @@ def _diagnosed(case: _Case, rng: np.random.Generator, source: str) -> Diagnosis:
         target = network_subject(case, None)
         probes = _points(case, target, rng)
     outcomes = [Outcome(p, case.gradients(p.inputs, p.options["inputs"])) for p in probes]
-    findings = _findings(target, case, outcomes, source, known=chain is not None)
+    late = updated_layers(chain, target, outcomes) if chain is not None else {}
+    if late:
+        findings = [_as_gradient(late.get(n) or judge(target, n, outcomes, source)) for n in case.params]
+    else:
+        findings = _findings(target, case, outcomes, source, known=chain is not None)
     notes = [f"read as {chain.described()}"] if chain is not None else []
+    if chain is None:
+        notes += located(findings)
     if any(o.result.written for o in outcomes):
         notes.append("it writes to the parameters while it computes their gradients")
     return Diagnosis(subject="network", findings=tuple(findings), notes=tuple(notes), calls=case.calls)
+
+
+def located(findings: Sequence[Finding]) -> list[str]:
+    """Return where the mistake lies in a network that is not known: behind the last gradients that are right.
+
+    Example:
+        >>> told = {"w1": Judgement.WRONG, "w2": Judgement.WRONG, "w3": Judgement.RIGHT}
+        >>> located([Finding(output=name, verdict=verdict) for name, verdict in told.items()])
+        ['w3 is right and all before it is wrong: look at what is passed back from there to w2']
+    """
+    fine = [f.fine for f in findings]
+    first = fine.index(True) if True in fine else 0
+    if not first or not all(fine[first:]) or any(f.cause for f in findings):
+        return []
+    names = [f.output for f in findings]
+    return [
+        f"{names[first]} is right and all before it is wrong: look at what is passed back from there to "
+        f"{names[first - 1]}"
+    ]
 
 
 def _known(case: _Case, rng: np.random.Generator) -> Chain | None:
@@ -191,7 +222,7 @@ def _known(case: _Case, rng: np.random.Generator) -> Chain | None:
     x, t = as_array(case.inputs[0]), as_array(case.inputs[1])
     if x is None or t is None or not x.ndim:
         return None
-    return identified(case.loss, case.params, x, t, rng)
+    return identified(case.loss, case.params, x, t, rng, case.until)
 
 
 def _agrees(chain: Chain, case: _Case, probe: Probe) -> bool:
@@ -216,7 +247,7 @@ def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
     memory = p.__dict__.setdefault("memory", {})
     key = tuple((name, id(value)) for name, value in joints.items() if name != "out")
     if key in memory:
-        return dict(memory[key])
+        return dict(memory[key][0])
     if "ahead" not in memory:
         data = (np.asarray(a, np.float64) for a in p.options["inputs"])
         x, t = as_given(chain, *data)
@@ -224,7 +255,7 @@ def _of_chain(chain: Chain, p: Probe, joints: Joints) -> dict[str, Array]:
     x, t, ahead = memory["ahead"]
     found = chain.gradients(p.inputs, x, t, joints, ahead)
     if sum(a.size for a in found.values()) < KEPT:
-        memory[key] = found
+        memory[key] = found, dict(joints)  # the joints as well: an id is told again once its object is gone
     return dict(found)
 
 
@@ -299,6 +330,10 @@ def _faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
     found: list[Mistake] = []
     for k, stage in enumerate(chain.stages):
         where = _place(chain, k)
+        if stage.kind == "add":
+            found += _skipped(chain, k, outputs)
+            continue
+        found += _other_slopes(chain, k, outputs)
         wanted = [f"d{role}" for role in stage.params]
         if any("w" in s.params for s in chain.stages[:k]):
             wanted.append("dx")
@@ -317,6 +352,36 @@ def _faults(chain: Chain, names: Sequence[str]) -> list[Mistake]:
         for m in loss_mistakes() if m.label not in ("weight_gradient_zero", "axis_wrong")
     ]  # fmt: skip
     return found
+
+
+def _skipped(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
+    """Return what goes wrong where a layer's input is added to its output, or a block's: two paths to go back."""
+    stage = chain.stages[k]
+    first = stage.options["input of"]
+    found = []
+    for output, path in (("da", "through the layers"), ("db", f"round them, to what enters the layer of {first}")):
+        for m in stage.subject.of(output):
+            does = f"is wrong: at {_place(chain, k)}, what is passed on {path}, {m.does}"
+            if m.label != "dx_not_propagated":
+                found.append(replace(m, outputs=tuple(outputs), joint=f"{k}.{output}", value=m, does=does))
+    left_out = mistake("skip_connection_missing", "db", "whole", lambda p: 0 * p.dy, "is left out")
+    found.append(mistake("skip_connection_missing", tuple(outputs), f"{k}.db", left_out,
+                         f"is wrong: at {_place(chain, k)}, the path round its layers is left out",
+                         "delta = delta + delta_through_the_layers", also="dx_not_propagated"))  # fmt: skip
+    return found
+
+
+def _other_slopes(chain: Chain, k: int, outputs: Sequence[str]) -> list[Mistake]:
+    """Return derivatives that are written with an output, and taken at the output of another stage."""
+    if chain.stages[k].kind not in BY_OUTPUT:
+        return []
+    where = _place(chain, k)
+    return [
+        mistake("activation_derivative_of_wrong_tensor", tuple(outputs), f"slope {k}", j,
+                f"is wrong: going back through {where}, f′ is taken at the output of {_place(chain, j)}",
+                "f′ with this activation's own output", also="wrong_layer_gradient", rank=1)
+        for j in range(len(chain.stages)) if j != k
+    ]  # fmt: skip
 
 
 def _everywhere(chain: Chain, outputs: Sequence[str]) -> list[Mistake]:

@@ -21,8 +21,6 @@ ALIASES = {
     "upsample": "upsample_nearest2d", "deconv": "conv_transpose2d", "global_avg_pool": "global_avg_pool2d",
     "pad": "pad2d",
 }  # fmt: skip
-#: What has another name here than in ``whygrad.ops``, since courses call a dense layer "affine".
-NAMED = {"scale_shift": "affine"}
 
 
 def subject(name: str) -> Subject:
@@ -35,7 +33,7 @@ def subject(name: str) -> Subject:
         >>> subject("conv2d").name, subject("maxpool2d").name
         ('conv2d', 'max_pool2d')
     """
-    plain = (ALIASES | NAMED).get(name.lower(), name.lower()) if isinstance(name, str) else name
+    plain = ALIASES.get(name.lower(), name.lower()) if isinstance(name, str) else name
     if plain not in OPERATIONS:
         raise OptionError(
             "diagnose",

@@ -1,7 +1,6 @@
 """The layers: hyper-parameters and parameter shapes around the operations, and what composes them."""
 
 from whygrad.layers.add import Add
-from whygrad.layers.affine import Affine
 from whygrad.layers.avg_pool2d import AvgPool2d
 from whygrad.layers.batch_norm2d import BatchNorm2d
 from whygrad.layers.clip import Clip
@@ -26,6 +25,7 @@ from whygrad.layers.pad2d import Pad2d
 from whygrad.layers.relu import ReLU
 from whygrad.layers.reshape import Reshape
 from whygrad.layers.residual import Residual
+from whygrad.layers.scale import Scale
 from whygrad.layers.sequential import Sequential
 from whygrad.layers.sigmoid import Sigmoid
 from whygrad.layers.silu import SiLU
@@ -41,7 +41,6 @@ __all__ = [
     "GELU",
     "LRN",
     "Add",
-    "Affine",
     "AvgPool2d",
     "BatchNorm2d",
     "Clip",
@@ -67,6 +66,7 @@ __all__ = [
     "ReLU",
     "Reshape",
     "Residual",
+    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",

@@ -1,7 +1,6 @@
 """The operations: every one a function ``y, pullback = op(...)`` with a backward pass derived by hand."""
 
 from whygrad.ops.add import add
-from whygrad.ops.affine import affine
 from whygrad.ops.avg_pool2d import avg_pool2d
 from whygrad.ops.batch_norm2d import BatchNorm, batch_norm2d
 from whygrad.ops.clip import clip
@@ -25,6 +24,7 @@ from whygrad.ops.registry import OPERATIONS, Operation, operation
 from whygrad.ops.relu import relu
 from whygrad.ops.reshape import reshape
 from whygrad.ops.samples import Sample
+from whygrad.ops.scale import scale
 from whygrad.ops.sigmoid import sigmoid
 from whygrad.ops.silu import silu
 from whygrad.ops.softmax import softmax
@@ -40,7 +40,6 @@ __all__ = [
     "Operation",
     "Sample",
     "add",
-    "affine",
     "avg_pool2d",
     "batch_norm2d",
     "clip",
@@ -63,6 +62,7 @@ __all__ = [
     "pad2d",
     "relu",
     "reshape",
+    "scale",
     "sigmoid",
     "silu",
     "softmax",

@@ -13,7 +13,6 @@ import numpy as np
 from whygrad.errors import OptionError
 from whygrad.ops import samples
 from whygrad.ops.add import add
-from whygrad.ops.affine import affine
 from whygrad.ops.avg_pool2d import avg_pool2d
 from whygrad.ops.batch_norm2d import BatchNorm, batch_norm2d
 from whygrad.ops.clip import clip
@@ -36,6 +35,7 @@ from whygrad.ops.pad2d import pad2d
 from whygrad.ops.relu import relu
 from whygrad.ops.reshape import reshape
 from whygrad.ops.samples import Sample
+from whygrad.ops.scale import scale
 from whygrad.ops.sigmoid import sigmoid
 from whygrad.ops.silu import silu
 from whygrad.ops.softmax import softmax
@@ -70,7 +70,6 @@ class Operation(NamedTuple):
 
 OPERATIONS: dict[str, Operation] = {
     "add": Operation(add, samples.add, ("a", "b")),
-    "affine": Operation(affine, samples.affine, ("x",)),
     "avg_pool2d": Operation(avg_pool2d, samples.avg_pool2d, ("x",)),
     "batch_norm2d": Operation(batch_norm2d, samples.batch_norm2d, ("x",), couples_samples=True),
     "clip": Operation(clip, samples.clip, ("x",)),
@@ -92,6 +91,7 @@ OPERATIONS: dict[str, Operation] = {
     "pad2d": Operation(pad2d, samples.pad2d, ("x",)),
     "relu": Operation(relu, samples.images, ("x",)),
     "reshape": Operation(reshape, samples.reshape, ("x",)),
+    "scale": Operation(scale, samples.scale, ("x",)),
     "sigmoid": Operation(sigmoid, samples.images, ("x",)),
     "silu": Operation(silu, samples.images, ("x",)),
     "softmax": Operation(softmax, samples.softmax, ("x",)),

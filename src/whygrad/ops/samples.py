@@ -189,7 +189,7 @@ def dropout(rng: np.random.Generator) -> list[Sample]:
     ]
 
 
-def affine(rng: np.random.Generator) -> list[Sample]:
+def scale(rng: np.random.Generator) -> list[Sample]:
     """Return weights of one a channel and one an entry, with and without a bias."""
     x = spaced(rng, 2, 3, 4, 5)
     return [

@@ -34,7 +34,7 @@ _DOES = {
     "concat": "lays its inputs side by side",
     "add": "adds its inputs",
     "mul": "multiplies its inputs",
-    "affine": "scales and shifts every entry",
+    "scale": "scales and shifts every entry",
     "relu": "lets what is above 0 pass and closes the gate to the rest",
     "clip": "cuts off what lies beyond its bounds",
     "lrn": "divides every entry by the activity of the channels around it",

@@ -202,7 +202,7 @@ _KINDS: dict[str, Callable[[Call, Bytes], Kind]] = {
     **dict.fromkeys(("softmax", "log_softmax"), _rows),
     "batch_norm2d": _batch_norm,
     "layer_norm": _layer_norm,
-    **dict.fromkeys(("affine", "lrn", "mul"), _listed),
+    **dict.fromkeys(("lrn", "mul", "scale"), _listed),
     **dict.fromkeys(
         ("binary_cross_entropy", "cross_entropy", "half_squared_error", "hinge", "mean_squared_error"), _listed
     ),

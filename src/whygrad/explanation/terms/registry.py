@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from whygrad.errors import OptionError
 from whygrad.explanation.terms import (
     add,
-    affine,
     avg_pool2d,
     batch_norm2d,
     binary_cross_entropy,
@@ -34,6 +33,7 @@ from whygrad.explanation.terms import (
     pad2d,
     relu,
     reshape,
+    scale,
     sigmoid,
     silu,
     softmax,
@@ -46,10 +46,10 @@ from whygrad.explanation.terms import (
 from whygrad.explanation.terms.rule import Rule
 
 _MODULES = (
-    add, affine, avg_pool2d, batch_norm2d, binary_cross_entropy, clip, concat, conv2d, conv_transpose2d,
-    cross_entropy, dropout, elu, flatten, gelu, global_avg_pool2d, half_squared_error, hinge, layer_norm,
-    leaky_relu, linear, log_softmax, lrn, max_pool2d, mean_squared_error, mul, pad2d, relu, reshape, sigmoid,
-    silu, softmax, softplus, take2d, tanh, transpose, upsample_nearest2d,
+    add, avg_pool2d, batch_norm2d, binary_cross_entropy, clip, concat, conv2d, conv_transpose2d, cross_entropy,
+    dropout, elu, flatten, gelu, global_avg_pool2d, half_squared_error, hinge, layer_norm, leaky_relu, linear,
+    log_softmax, lrn, max_pool2d, mean_squared_error, mul, pad2d, relu, reshape, scale, sigmoid, silu, softmax,
+    softplus, take2d, tanh, transpose, upsample_nearest2d,
 )  # fmt: skip
 
 #: By the name of the operation or loss, then by the name of the array: "y", "dx", "dw", ...

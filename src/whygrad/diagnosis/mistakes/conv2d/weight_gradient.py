@@ -22,13 +22,11 @@ def _correlation_with_all(p: Probe, dy: Array) -> Array:
 
 def _too_big(p: Probe, *, spread_out: bool) -> Array:
     where = where_of(p)
-    fitting(max(where.stride) > 1)
     return _correlation_with_all(p, dilated(p.dy, where) if spread_out else p.dy)
 
 
 def _unpadded(p: Probe) -> Array:
     """The weight gradient from the image without its padding: of another shape, unless dy is cut to fit."""
-    fitting(any(where_of(p).padding))
     dy, x = dilated(p.dy, where_of(p)), p["x"]
     fitting(dy.shape[2] <= x.shape[2] and dy.shape[3] <= x.shape[3])
     view = np.lib.stride_tricks.sliding_window_view(x, dy.shape[2:], (2, 3))
@@ -97,11 +95,6 @@ def _same_size(a: Array, b: Array) -> Array:
     return a
 
 
-def _channels_last(a: Array) -> Array:
-    f, channels, r, s = a.shape
-    return a.reshape(f, r, s, channels).transpose(0, 3, 1, 2)
-
-
 MISTAKES = (
     mistake("stride_remainder_dropped", "dw", "whole", lambda p: _too_big(p, spread_out=True),
             "has a row or column for every shift of the dilated dy that fits: more than the kernel",
@@ -126,14 +119,12 @@ MISTAKES = (
     *(mistake("loop_bounds_off_by_one", "dw", "out", c.without_last(*axes), f"is 0 in the kernel's last {what}",
               "for r in range(R): for s in range(S):", also="loop_over_input_size")
       for axes, what in (((2,), "row"), ((3,), "column"), ((2, 3), "row and column"))),
-    *(mistake("reshape_axes_wrong", "dw", "out", change, does, "dw = (flat @ cols.T).reshape(F, C, R, S)",
-              also="im2col_column_order_mismatch weight_gradient_transposed")
-      for change, does in (
-          (lambda a, _: a.reshape(len(a), -1).T.reshape(a.shape),
-           "comes as (C·R·S, F) and is reshaped, not transposed"),
-          (lambda a, _: a.transpose(0, 2, 3, 1).reshape(a.shape),
-           "has columns in the order (R, S, C), read as (C, R, S)"),
-          (lambda a, _: _channels_last(a), "has columns in the order (C, R, S), read as (R, S, C)"))),
+    mistake("reshape_axes_wrong", "dw", "out", lambda a, _: a.reshape(len(a), -1).T.reshape(a.shape),
+            "comes as (C·R·S, F) and is reshaped, not transposed", "dw = (flat @ cols.T).reshape(F, C, R, S)",
+            also="im2col_column_order_mismatch weight_gradient_transposed"),
+    mistake("bias_added_to_gradient", "dw", "out", lambda a, p: a + p["b"][:, None, None, None],
+            "has the biases added, as a forward pass has them", "leave b out: y = w·x + b, so b is in no gradient",
+            also="forward_formula_wrong"),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2, 3), "comes out rotated by 180 degrees", DW),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2), "comes out upside down", DW,
             also="kernel_rotated_over_wrong_axes"),

@@ -7,7 +7,7 @@ from math import inf
 
 from whygrad.interop.onnx.building import Builder, known, scalar, traced
 from whygrad.interop.onnx.mappers.arithmetic import times
-from whygrad.interop.onnx.mappers.constants import affine_weight, scale
+from whygrad.interop.onnx.mappers.constants import scaled, weighted
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError, Value
 from whygrad.layers import ELU, GELU, Clip, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
@@ -45,7 +45,7 @@ def clip(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
 def selu(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     """Make γ·elu(x, α)."""
     alpha, gamma = node.number("alpha", 1.67326319217681884765625), node.number("gamma", 1.05070102214813232421875)
-    return scale(builder.layer(ELU(alpha), traced(inputs[0])), gamma, builder)
+    return scaled(builder.layer(ELU(alpha), traced(inputs[0])), gamma, builder)
 
 
 def celu(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
@@ -53,19 +53,19 @@ def celu(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     alpha = node.number("alpha", 1.0)
     if not alpha:
         raise UnsupportedError("its alpha is 0")
-    return scale(builder.layer(ELU(), scale(traced(inputs[0]), 1 / alpha, builder)), alpha, builder)
+    return scaled(builder.layer(ELU(), scaled(traced(inputs[0]), 1 / alpha, builder)), alpha, builder)
 
 
 def hard_sigmoid(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     """Make min(max(αx + β, 0), 1)."""
     alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
-    return builder.layer(Clip(0.0, 1.0), scale(traced(inputs[0]), alpha, builder, beta))
+    return builder.layer(Clip(0.0, 1.0), scaled(traced(inputs[0]), alpha, builder, beta))
 
 
 def hard_swish(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     """Make x·min(max(x/6 + 1/2, 0), 1)."""
     x = traced(inputs[0])
-    return times(x, builder.layer(Clip(0.0, 1.0), scale(x, 1 / 6, builder, 0.5)), builder)
+    return times(x, builder.layer(Clip(0.0, 1.0), scaled(x, 1 / 6, builder, 0.5)), builder)
 
 
 def swish(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
@@ -73,7 +73,7 @@ def swish(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     x, alpha = traced(inputs[0]), node.number("alpha", 1.0)
     if alpha == 1.0:
         return builder.layer(SiLU(), x)
-    return times(x, builder.layer(Sigmoid(), scale(x, alpha, builder)), builder)
+    return times(x, builder.layer(Sigmoid(), scaled(x, alpha, builder)), builder)
 
 
 def mish(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
@@ -87,7 +87,7 @@ def prelu(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     x = traced(inputs[0])
     known(inputs[1], "slope")
     assert isinstance(inputs[1], Known)
-    below = affine_weight(builder.layer(Clip(-inf, 0.0), x), inputs[1], builder)
+    below = weighted(builder.layer(Clip(-inf, 0.0), x), inputs[1], builder)
     return builder.add(builder.layer(ReLU(), x), below)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whygrad.interop.onnx.building import Builder, traced
-from whygrad.interop.onnx.mappers.constants import affine_bias, affine_weight, scale
+from whygrad.interop.onnx.mappers.constants import scaled, shifted, weighted
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError, Value
 from whygrad.layers import Mul
@@ -19,7 +19,7 @@ def add(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     a = traced(a)
     if isinstance(b, Known):
         name = next(name for name in node.inputs if builder.values[name] is a)
-        return affine_bias(a, b, builder, once=builder.used_once(a, name))
+        return shifted(a, b, builder, once=builder.used_once(a, name))
     return builder.add(*_alike(a, traced(b), builder))
 
 
@@ -27,10 +27,10 @@ def subtract(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     """Make a difference: a sum with the opposite."""
     a, b = inputs
     if isinstance(a, Known):
-        return affine_bias(traced(b), a, builder, factor=-1.0, trained=False)
+        return shifted(traced(b), a, builder, factor=-1.0, trained=False)
     if isinstance(b, Known):
-        return affine_bias(traced(a), Known(-b.array), builder, trained=False)
-    return builder.add(*_alike(traced(a), scale(traced(b), -1.0, builder), builder))
+        return shifted(traced(a), Known(-b.array), builder, trained=False)
+    return builder.add(*_alike(traced(a), scaled(traced(b), -1.0, builder), builder))
 
 
 def multiply(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
@@ -39,7 +39,7 @@ def multiply(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     if isinstance(a, Known):
         a, b = b, a
     if isinstance(b, Known):
-        return affine_weight(traced(a), b, builder)
+        return weighted(traced(a), b, builder)
     return times(traced(a), traced(b), builder)
 
 
@@ -60,12 +60,12 @@ def divide(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     if not np.issubdtype(divisor.array.dtype, np.floating) or not divisor.array.all():
         raise UnsupportedError("it divides by 0, or by whole numbers")
     inverse = (1 / divisor.array.astype(np.float64)).astype(divisor.array.dtype)
-    return affine_weight(traced(inputs[0]), Known(inverse), builder, trained=False)
+    return weighted(traced(inputs[0]), Known(inverse), builder, trained=False)
 
 
 def negate(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     """Make the opposite."""
-    return scale(traced(inputs[0]), -1.0, builder)
+    return scaled(traced(inputs[0]), -1.0, builder)
 
 
 def total(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
@@ -75,7 +75,7 @@ def total(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     for value in values[1:]:
         result = builder.add(*_alike(result, value, builder))
     if node.op == "Mean" and len(values) > 1:
-        return scale(result, 1 / len(values), builder)
+        return scaled(result, 1 / len(values), builder)
     return result
 
 

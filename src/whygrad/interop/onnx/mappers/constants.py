@@ -9,7 +9,7 @@ import numpy as np
 
 from whygrad.interop.onnx.building import Builder, parameter
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError
-from whygrad.layers import Affine, Conv2d, ConvTranspose2d, Linear
+from whygrad.layers import Conv2d, ConvTranspose2d, Linear, Scale
 from whygrad.typing import Array, Shape
 
 
@@ -38,17 +38,17 @@ class given:  # noqa: N801  (reads as the functions that it stands among)
         return "given"
 
 
-def affine_weight(x: Traced, constant: Known, builder: Builder, *, trained: bool = True) -> Traced:
+def weighted(x: Traced, constant: Known, builder: Builder, *, trained: bool = True) -> Traced:
     """Return x times a constant."""
     x, w = fitted(x, constant, builder)
     learned = trained and is_parameter(constant)
-    layer = Affine(w.shape, bias=False, trained=("weight",))
+    layer = Scale(w.shape, bias=False, trained=("weight",))
     if not learned:
         layer = replace(layer, trained=(), weight_init=given(w))
     return builder.layer(layer, x, parameters={"weight": w}, names=_named(constant, learned))
 
 
-def affine_bias(
+def shifted(
     x: Traced, constant: Known, builder: Builder, *, factor: float = 1.0, trained: bool = True, once: bool = False
 ) -> Traced:
     """Return factor·x plus a constant; with ``once`` as the bias of the layer before, if it lacks one."""
@@ -59,17 +59,17 @@ def affine_bias(
         if joined is not None:
             return joined
     w = np.full((1,) * len(x.shape), factor, x.dtype)
-    layer = Affine(w.shape, b.shape, trained=("bias",), weight_init=given(w))
+    layer = Scale(w.shape, b.shape, trained=("bias",), weight_init=given(w))
     if not learned:
         layer = replace(layer, trained=(), bias_init=given(b))
     return builder.layer(layer, x, parameters={"weight": w, "bias": b}, names=_named(constant, learned))
 
 
-def scale(x: Traced, factor: float, builder: Builder, shift: float = 0.0) -> Traced:
+def scaled(x: Traced, factor: float, builder: Builder, shift: float = 0.0) -> Traced:
     """Return factor·x + shift."""
     if shift:
-        return affine_bias(x, Known(np.array(shift, x.dtype)), builder, factor=factor)
-    return affine_weight(x, Known(np.array(factor, x.dtype)), builder)
+        return shifted(x, Known(np.array(shift, x.dtype)), builder, factor=factor)
+    return weighted(x, Known(np.array(factor, x.dtype)), builder)
 
 
 def _as_bias(x: Traced, b: Array, builder: Builder) -> Traced | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from whygrad.interop.onnx.building import Builder, parameter, traced
-from whygrad.interop.onnx.mappers.constants import affine_bias
+from whygrad.interop.onnx.mappers.constants import shifted
 from whygrad.interop.onnx.mappers.windows import as_images, as_sequence, plain, sides_of, window
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError, Value
@@ -55,7 +55,7 @@ def conv_transpose(node: OnnxNode, inputs: list[Value], builder: Builder) -> Tra
     if any(beyond):
         y = builder.layer(Pad2d((0, beyond[0], 0, beyond[1])), y)
     if late is not None:
-        y = affine_bias(y, Known(late[:, None, None], names[-1] if len(names) > 1 else ""), builder)
+        y = shifted(y, Known(late[:, None, None], names[-1] if len(names) > 1 else ""), builder)
     return as_sequence(y, builder, was=flat)
 
 

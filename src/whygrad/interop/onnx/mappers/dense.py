@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from whygrad.interop.onnx.building import Builder, parameter, traced
-from whygrad.interop.onnx.mappers.constants import affine_bias
+from whygrad.interop.onnx.mappers.constants import shifted
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Known, Traced, UnsupportedError, Value
 from whygrad.layers import Conv2d, Linear
@@ -32,7 +32,7 @@ def gemm(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     if b is not None and (b.size == 1 or b.size == b.shape[-1]) and b.shape[-1:] in ((), (1,), (w.shape[0],)):
         return product(a, w, np.broadcast_to(b.ravel(), (w.shape[0],)).copy(), (name, bias), builder)
     y = product(a, w, None, (name,), builder)
-    return y if b is None else affine_bias(y, Known(b, bias), builder)
+    return y if b is None else shifted(y, Known(b, bias), builder)
 
 
 def _times(array: Array, factor: float) -> Array:

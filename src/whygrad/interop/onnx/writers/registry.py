@@ -14,7 +14,7 @@ Writer = Callable[..., str]
 
 WRITERS: dict[type[Layer], Writer] = {
     layers.Add: shapes.add,
-    layers.Affine: shapes.affine,
+    layers.Scale: shapes.scale,
     layers.AvgPool2d: windows.avg_pool2d,
     layers.BatchNorm2d: entrywise.batch_norm2d,
     layers.Clip: entrywise.clip,

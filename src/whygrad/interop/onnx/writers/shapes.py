@@ -7,7 +7,6 @@ import numpy as np
 from whygrad.interop.onnx.script import Script, Written
 from whygrad.layers import (
     Add,
-    Affine,
     Concat,
     Dropout,
     Flatten,
@@ -15,6 +14,7 @@ from whygrad.layers import (
     Mul,
     Pad2d,
     Reshape,
+    Scale,
     Take2d,
     Transpose,
     UpsampleNearest2d,
@@ -76,7 +76,7 @@ def dropout(layer: Dropout, own: dict[str, str], script: Script, x: Written) -> 
     return script.node("Dropout", x.name, script.constant("ratio", np.array(layer.p, np.float32)))
 
 
-def affine(layer: Affine, own: dict[str, str], script: Script, x: Written) -> str:
+def scale(layer: Scale, own: dict[str, str], script: Script, x: Written) -> str:
     """Write Mul, and Add for a bias."""
     name = script.node("Mul", x.name, own["weight"])
     return script.node("Add", name, own["bias"]) if "bias" in own else name

@@ -114,6 +114,6 @@ def probes(subject: Subject, rng: np.random.Generator, options: Mapping[str, Any
     return made
 
 
-SUBJECT = Subject("affine", ("x", "w", "b"), {"dx": dx, "dw": dw, "db": db}, value, probes, MISTAKES,
+SUBJECT = Subject("scale", ("x", "w", "b"), {"dx": dx, "dw": dw, "db": db}, value, probes, MISTAKES,
                   lambda p: {"N": p["x"].shape[0], "size": p["x"].size / p["w"].size},
                   lines={"dx": DX, "dw": DW, "db": DB})  # fmt: skip

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.ops.peers import assert_agrees, needs_torch
 from tests.ops.shared import assert_close, assert_pickles, refusal, shapes, sources
 from whygrad.errors import DTypeError, ShapeError
-from whygrad.ops import affine
+from whygrad.ops import scale
 
 
 @needs_torch
@@ -15,12 +15,12 @@ def test_value_and_gradients_are_those_of_pytorch_s_broadcasting(source, shape, 
         return source.normal(*(n if random.random() < 0.5 else 1 for n in shape[1:]))
 
     inputs = [source.normal(*shape), part(), *([part()] if with_bias else [])]
-    assert_agrees(affine, lambda x, w, b=0: x * w + b, source, *inputs)
+    assert_agrees(scale, lambda x, w, b=0: x * w + b, source, *inputs)
 
 
 def test_a_weight_of_size_1_serves_its_whole_axis_and_gets_the_sum_of_its_gradients():
     x = np.arange(12.0).reshape(2, 2, 3)
-    y, pullback = affine(x, np.array([[10.0], [100.0]]), np.array([[1.0, 2, 3]]))
+    y, pullback = scale(x, np.array([[10.0], [100.0]]), np.array([[1.0, 2, 3]]))
     assert_close(y[0], [[1, 12, 23], [301, 402, 503]])
     dx, dw, db = pullback(np.ones_like(x))
     assert_close(dx[1], [[10, 10, 10], [100, 100, 100]])
@@ -29,7 +29,7 @@ def test_a_weight_of_size_1_serves_its_whole_axis_and_gets_the_sum_of_its_gradie
 
 
 def test_a_scalar_sample_has_a_scalar_weight():
-    y, pullback = affine(np.array([1.0, 2.0]), np.array(3.0))
+    y, pullback = scale(np.array([1.0, 2.0]), np.array(3.0))
     assert_close(y, [3, 6])
     _, dw, db = pullback(np.array([1.0, 10.0]))
     assert db is None
@@ -40,16 +40,16 @@ def test_refuses_weights_that_do_not_fit():
     x = np.ones((2, 3, 4))
     remedy = "has the axes of one sample, without the batch axis"
     with refusal(
-        ShapeError, f"affine: expected w of shape (3, 4), or 1 in any place of it, received (4,); w {remedy}"
+        ShapeError, f"scale: expected w of shape (3, 4), or 1 in any place of it, received (4,); w {remedy}"
     ):
-        affine(x, np.ones(4))
+        scale(x, np.ones(4))
     with refusal(ShapeError, "expected b of shape (3, 4), or 1 in any place of it, received (2, 3, 4)"):
-        affine(x, np.ones((3, 4)), np.ones((2, 3, 4)))
-    with refusal(ShapeError, "affine: expected x of shape (N, ...), received (); add a batch axis with x[None]"):
-        affine(np.array(1.0), np.array(1.0))
+        scale(x, np.ones((3, 4)), np.ones((2, 3, 4)))
+    with refusal(ShapeError, "scale: expected x of shape (N, ...), received (); add a batch axis with x[None]"):
+        scale(np.array(1.0), np.array(1.0))
     with refusal(DTypeError, "expected all arrays of one dtype (x is float64), received w of float32"):
-        affine(x, np.ones((3, 4), np.float32))
+        scale(x, np.ones((3, 4), np.float32))
 
 
 def test_pullback_survives_pickling():
-    assert_pickles(affine(np.ones((2, 3)), np.arange(3.0), np.ones(1))[1], np.ones((2, 3)))
+    assert_pickles(scale(np.ones((2, 3)), np.arange(3.0), np.ones(1))[1], np.ones((2, 3)))

@@ -20,7 +20,7 @@ class Saved(NamedTuple):
     bias_shape: Shape | None
 
 
-def affine(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
+def scale(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
     """Scale and shift the entries of every sample alike.
 
         y[n,k] = w[k]·x[n,k] + b[k],  k any index within a sample
@@ -42,7 +42,7 @@ def affine(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
 
     Example:
         >>> x = np.array([[1., 2.], [3., 4.]])
-        >>> y, pullback = affine(x, np.array([10., 1.]), np.array([0.5]))
+        >>> y, pullback = scale(x, np.array([10., 1.]), np.array([0.5]))
         >>> y
         array([[10.5,  2.5],
                [30.5,  4.5]])
@@ -51,27 +51,27 @@ def affine(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
         (array([[10.,  1.],
                [10.,  1.]]), array([4., 6.]), array([4.]))
 
-    Source: S. Ioffe and C. Szegedy, "Batch normalization" (2015), algorithm 1, its last line.
+    Source: S. Ioffe and C. Szegedy, "Batch normalization" (2015), algorithm 1, its last line; Caffe's Scale.
     """
-    arrays = floats("affine", x=x, w=w) if b is None else floats("affine", x=x, w=w, b=b)
+    arrays = floats("scale", x=x, w=w) if b is None else floats("scale", x=x, w=w, b=b)
     x, w, b = arrays[0], arrays[1], arrays[2] if b is not None else None
     if not x.ndim:
-        raise ShapeError("affine", "x of shape (N, ...)", "()", "add a batch axis with x[None]")
-    check_fits("affine", "w", w.shape, x.shape[1:])
+        raise ShapeError("scale", "x of shape (N, ...)", "()", "add a batch axis with x[None]")
+    check_fits("scale", "w", w.shape, x.shape[1:])
     y = x * w
     if b is not None:
-        check_fits("affine", "b", b.shape, x.shape[1:])
+        check_fits("scale", "b", b.shape, x.shape[1:])
         y += b
-    return y, partial(affine_backward, Saved(x, w, None if b is None else b.shape))
+    return y, partial(scale_backward, Saved(x, w, None if b is None else b.shape))
 
 
-def affine_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None]:
+def scale_backward(saved: Saved, dy: Array) -> tuple[Array, Array, Array | None]:
     """Carry dy back; a weight that served several entries gets the sum over all of them.
 
     dx[n,k] = w[k]·dy[n,k]      dw[k] = Σ_n x[n,k]·dy[n,k]      db[k] = Σ_n dy[n,k]
     """
     x, w, bias_shape = saved
-    dy = cotangent("affine", dy, x.shape, x.dtype)
+    dy = cotangent("scale", dy, x.shape, x.dtype)
     db = None if bias_shape is None else summed(dy, bias_shape)
     return dy * w, summed(dy * x, w.shape), db
 

@@ -10,16 +10,16 @@ import numpy as np
 from whygrad.errors import OptionError
 from whygrad.initializers import Initializer, constant, zeros
 from whygrad.layers.layer import LayerResult, OneInput, Parameter, by_name
-from whygrad.ops.affine import affine, check_fits
 from whygrad.ops.reshape import check_shape
+from whygrad.ops.scale import check_fits, scale
 from whygrad.typing import Array, Params, Pullback, Shape
 
 _ones = partial(constant, value=1.0)
 
 
 @dataclass(frozen=True, repr=False)
-class Affine(OneInput):
-    """Every entry times its weight, plus its bias; the formula stands in :func:`whygrad.ops.affine`.
+class Scale(OneInput):
+    """Every entry times its weight, plus its bias; the formula stands in :func:`whygrad.ops.scale`.
 
     Args:
         shape: of the weights: the axes of one sample, each of its size or 1.
@@ -31,7 +31,7 @@ class Affine(OneInput):
     Parameters: ``weight`` and, with a bias, ``bias``.
 
     Example:
-        >>> Affine((3, 1, 1)).output_shape((3, 4, 4))
+        >>> Scale((3, 1, 1)).output_shape((3, 4, 4))
         (3, 4, 4)
     """
 
@@ -42,12 +42,12 @@ class Affine(OneInput):
     bias_init: Initializer = zeros
 
     def __post_init__(self) -> None:
-        check_shape("Affine", self.shape)
+        check_shape("Scale", self.shape)
         if not isinstance(self.bias, bool):
-            check_shape("Affine", self.bias)
+            check_shape("Scale", self.bias)
         if not isinstance(self.trained, tuple) or not {"weight", "bias"}.issuperset(self.trained):
             received = f"{self.trained!r}"
-            raise OptionError("Affine", 'trained as a tuple of "weight" and "bias"', received, "change trained")
+            raise OptionError("Scale", 'trained as a tuple of "weight" and "bias"', received, "change trained")
 
     def parameters(self) -> dict[str, Parameter]:
         weight = Parameter(self.shape, self.weight_init, "weight" in self.trained)
@@ -58,11 +58,11 @@ class Affine(OneInput):
 
     def output_shape(self, *shapes: Shape) -> Shape:
         for letter, parameter in zip("wb", self.parameters().values(), strict=False):
-            check_fits("affine", letter, parameter.shape, shapes[0])
+            check_fits("scale", letter, parameter.shape, shapes[0])
         return shapes[0]
 
     def forward(self, own: Params, x: Array, *, training: bool, rng: np.random.Generator | None) -> LayerResult:
-        y, pullback = affine(x, own["weight"], own.get("bias"))
+        y, pullback = scale(x, own["weight"], own.get("bias"))
         return y, by_name(partial(_asked_for, pullback, self.trained), "weight", "bias"), {}
 
 
