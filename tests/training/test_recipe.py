@@ -26,7 +26,13 @@ def test_every_data_set_has_every_recipe_and_each_can_be_built():
 
 def test_choices_come_before_the_recipe():
     made = Recipe.suited("mnist", "best", epochs=1, augment="")
-    assert (made.epochs, made.augment, made.model) == (1, "", "compact_cnn")
+    assert (made.epochs, made.augment, made.model) == (1, "", "vgg_slim")
+
+
+def test_another_optimiser_does_not_get_the_learning_rate_of_the_recipes_own():
+    assert Recipe.suited("mnist", "best").learning_rate == 0.2
+    assert Recipe.suited("mnist", "best", optimizer="adam").learning_rate is None
+    assert Recipe.suited("mnist", "best", schedule="constant", learning_rate=0.01).learning_rate == 0.01
 
 
 def test_paths_become_absolute(tmp_path, monkeypatch):
