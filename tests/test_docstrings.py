@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import whygrad
+from whygrad import DependencyError
 
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(whygrad.__path__, "whygrad.") if m.name != "whygrad.__main__"
@@ -17,19 +18,29 @@ MODULES = sorted(
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except DependencyError as missing:
+        pytest.skip(str(missing))
     outcome = doctest.testmod(module, extraglobs={"np": np, "whygrad": whygrad})
     assert outcome.failed == 0
 
 
 def test_there_are_examples_to_run():
     finder = doctest.DocTestFinder(exclude_empty=True)
-    found = [t for name in MODULES for t in finder.find(importlib.import_module(name)) if t.examples]
+    found = [
+        t
+        for name in MODULES
+        if ".interop" not in name
+        for t in finder.find(importlib.import_module(name))
+        if t.examples
+    ]
     assert len(found) > 60
 
 
 @pytest.mark.parametrize(
-    "wing", ["ops", "losses", "layers", "models", "optim", "data", "training", "checking", "initializers"]
+    "wing",
+    ["ops", "losses", "layers", "models", "optim", "data", "training", "checking", "initializers", "diagnosis"],
 )
 def test_every_public_function_and_class_is_documented(wing):
     module = importlib.import_module(f"whygrad.{wing}")

@@ -1,16 +1,37 @@
 """A convolutional network from scratch whose every gradient can be seen, checked and explained.
 
 The wings, each a package of its own: ``ops`` (the mathematics), ``losses``, ``layers``, ``models``, ``optim``,
-``initializers``, ``data``, ``training``, ``checking`` and ``explanation``. What people type most stands here as
-well.
+``initializers``, ``data``, ``training``, ``checking``, ``explanation`` and ``diagnosis``. What people type most
+stands here as well.
 """
 
-from whygrad import checking, data, explanation, initializers, layers, losses, models, ops, optim, training
+from whygrad import (
+    checking,
+    data,
+    diagnosis,
+    explanation,
+    initializers,
+    layers,
+    losses,
+    models,
+    ops,
+    optim,
+    training,
+)
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
+from whygrad.diagnosis import (
+    Diagnosis,
+    diagnose,
+    diagnose_arrays,
+    diagnose_loss,
+    diagnose_network,
+    diagnose_training,
+)
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,
     DataError,
+    DependencyError,
     DTypeError,
     FileError,
     GradientError,
@@ -21,6 +42,8 @@ from whygrad.errors import (
 )
 from whygrad.explanation import explain
 from whygrad.explanation.verification import verify
+from whygrad.interop.onnx import load_onnx, save_onnx
+from whygrad.interop.safetensors import load_safetensors, save_safetensors
 from whygrad.layers import Graph, Residual, Sequential
 from whygrad.losses import (
     binary_cross_entropy,
@@ -42,6 +65,8 @@ __all__ = [
     "CheckError",
     "DTypeError",
     "DataError",
+    "DependencyError",
+    "Diagnosis",
     "FileError",
     "GradientError",
     "Graph",
@@ -67,6 +92,12 @@ __all__ = [
     "cross_entropy",
     "current_engine",
     "data",
+    "diagnose",
+    "diagnose_arrays",
+    "diagnose_loss",
+    "diagnose_network",
+    "diagnose_training",
+    "diagnosis",
     "engine",
     "evaluate",
     "explain",
@@ -77,12 +108,16 @@ __all__ = [
     "hinge",
     "initializers",
     "layers",
+    "load_onnx",
+    "load_safetensors",
     "losses",
     "mean_squared_error",
     "models",
     "ops",
     "optim",
     "predict",
+    "save_onnx",
+    "save_safetensors",
     "set_num_threads",
     "training",
     "verify",

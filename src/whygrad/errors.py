@@ -53,8 +53,16 @@ class GradientError(WhygradError, ArithmeticError):
     """A gradient that disagrees with its finite differences."""
 
 
+class LostError(WhygradError):
+    """A training that has no hope of learning any more."""
+
+
 class FileError(WhygradError):
     """A file or directory that is missing, damaged or cannot be written."""
+
+
+class DependencyError(WhygradError, ImportError):  # type: ignore[misc]  # path: of layers, not of a file
+    """A package that only some of whygrad needs, and that is not installed."""
 
 
 class inside:  # noqa: N801  (read as a word: with inside("conv1"): ...)

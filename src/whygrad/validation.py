@@ -126,6 +126,11 @@ def number(op: str, name: str, value: float, low: float, high: float, *, open_hi
     return float(value)
 
 
+def generator(op: str, seed: Any) -> np.random.Generator:
+    """Return the random generator of a seed, refusing what is not a whole number of at least 0."""
+    return np.random.default_rng(whole(op, "seed", seed, 0))
+
+
 def flag(op: str, name: str, value: Any) -> bool:
     """Return ``value``, refusing what is neither True nor False."""
     if not isinstance(value, bool | np.bool_):

@@ -8,7 +8,7 @@ from whygrad.ops.samples import Sample
 
 MAGNITUDES = (1e-3, 1e-2, 0.1, 1.0, 1.0, 1.0, 10.0, 100.0, 1e3)
 #: Operations and losses whose slope does not jump anywhere.
-KINKED = {"relu", "leaky_relu", "elu", "max_pool2d", "hinge"}
+KINKED = {"relu", "leaky_relu", "elu", "max_pool2d", "hinge", "clip"}
 
 
 def apart(rng, *shape):
@@ -209,8 +209,61 @@ def _dropout(rng):
     return {"x": rng.normal(size=_sizes(rng, 4, high=5))}, options, ()
 
 
+def _scale(rng):
+    shape = _sizes(rng, rng.integers(2, 5), high=5)
+    inputs = {"x": rng.normal(size=shape), "w": rng.normal(size=_with_ones(rng, shape[1:]))}
+    if rng.random() < 0.6:
+        inputs["b"] = rng.normal(size=_with_ones(rng, shape[1:]))
+    return inputs, {}, ()
+
+
+def _with_ones(rng, shape):
+    return tuple(n if rng.random() < 0.5 else 1 for n in shape)
+
+
+def _mul(rng):
+    shape = _sizes(rng, rng.integers(1, 5))
+    gate = shape if rng.random() < 0.5 else (shape[0], *_with_ones(rng, shape[1:]))
+    return {"a": rng.normal(size=shape), "b": rng.normal(size=gate)}, {}, ()
+
+
+def _clip(rng):
+    x = apart(rng, *_sizes(rng, rng.integers(1, 5), high=5))
+    options = ({"low": 0.0, "high": 6.0}, {"low": -0.3}, {"high": 0.2}, {})[rng.integers(4)]
+    return {"x": x}, options, ()
+
+
+def _lrn(rng):
+    options = {"size": int(rng.integers(1, 8)), "alpha": float(rng.choice([1e-4, 1.0])), "k": 1.0}
+    return {"x": rng.normal(size=_sizes(rng, 4, high=5))}, options, ()
+
+
+def _reshape(rng):
+    shape = _sizes(rng, rng.integers(2, 5), high=4)
+    return {"x": rng.normal(size=shape)}, {"shape": tuple(int(n) for n in rng.permutation(shape[1:]))}, ()
+
+
+def _transpose(rng):
+    shape = _sizes(rng, rng.integers(1, 6), high=4)
+    axes = (0, *(int(axis) for axis in rng.permutation(np.arange(1, len(shape)))))
+    return {"x": rng.normal(size=shape)}, {"axes": axes}, ()
+
+
+def _take2d(rng):
+    shape = _sizes(rng, 4, high=4)
+    vertical, horizontal = (tuple(rng.integers(0, n, rng.integers(1, 6)).tolist()) for n in shape[2:])
+    return {"x": rng.normal(size=shape)}, {"vertical": vertical, "horizontal": horizontal}, ()
+
+
 _CALLS = {
     "add": _add,
+    "scale": _scale,
+    "clip": _clip,
+    "lrn": _lrn,
+    "mul": _mul,
+    "reshape": _reshape,
+    "take2d": _take2d,
+    "transpose": _transpose,
     "avg_pool2d": _avg_pool2d,
     "batch_norm2d": _batch_norm2d,
     "concat": _concat,

@@ -7,11 +7,22 @@ import numpy as np
 import pytest
 
 from tests.checking.shared import only, said
-from whygrad.checking import Verdict, check_gradient
+from tests.ops.shared import refusal
+from whygrad.checking import (
+    Verdict,
+    check_gradient,
+    check_hessian_vector,
+    check_loss,
+    check_model,
+    check_op,
+)
 from whygrad.errors import CheckError, OptionError
+from whygrad.layers import Linear, Sequential
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 W = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+MODEL = Sequential(Linear(2, 2))
+PARAMS = MODEL.init(np.random.default_rng(0), np.float64)
 
 
 def product(x, w):
@@ -226,3 +237,34 @@ def test_what_f_interrupts_is_passed_on():
 
     with pytest.raises(KeyboardInterrupt):
         check_gradient(f, lambda dy: dy, {"x": X})
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "0", True])
+def test_a_seed_is_a_whole_number(seed):
+    x = np.ones(3)
+    for check in (
+        lambda: check_gradient(lambda x: x * x, lambda dy, x: 2 * x * dy, x, seed=seed),
+        lambda: check_op("relu", seed=seed),
+        lambda: check_loss("hinge", seed=seed),
+        lambda: check_model(MODEL, PARAMS, np.ones((1, 2)), np.zeros(1, int), seed=seed),
+        lambda: check_hessian_vector(lambda x: 2 * x, lambda v, x: 2 * v, x, seed=seed),
+    ):
+        with refusal(OptionError, "seed to be a whole number of at least 0"):
+            check()
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, float("nan")])
+def test_a_time_limit_leaves_time(limit):
+    with refusal(OptionError, "time_limit above 0 seconds"):
+        check_gradient(lambda x: x * x, lambda dy, x: 2 * x * dy, np.ones(3), time_limit=limit)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_arrays_with_an_arithmetic_of_their_own_are_refused():
+    def check(x):
+        return check_gradient(lambda x: x * x, lambda dy, x: 2 * x * dy, x)
+
+    with refusal(OptionError, "x as a plain NumPy array, received a matrix"):
+        check(np.asmatrix(np.ones((2, 2))))
+    with refusal(OptionError, "a masked array; pass its filled()"):
+        check(np.ma.masked_array([1.0, 2.0], [False, True]))

@@ -50,8 +50,8 @@ def test_json_gives_every_probability(whygrad, trained, digit):
     ("content", "message"),
     [
         (None, "expected an image file, received no such file; check the path"),
-        (b"", "expected a PNG, JPEG or .npy image"),
-        (b"\x89PNG\r\n\x1a\nnonsense", "expected a PNG, JPEG or .npy image"),
+        (b"", "expected a PNG, JPEG, BMP, WebP or GIF, received something else"),
+        (b"\x89PNG\r\n\x1a\nnonsense", "expected a PNG, JPEG, BMP, WebP or GIF, received"),
     ],
 )
 def test_a_file_that_is_no_image_is_one_line_and_exit_code_1(whygrad, trained, tmp_path, content, message):

@@ -146,8 +146,11 @@ def test_a_finished_run_is_not_trained_again(whygrad, trained):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["cats"], "data: expected one of digits, received 'cats'; check the spelling"),
-        (["--model", "alexnet"], "model: expected one of digits_cnn, lenet5"),
+        (
+            ["cats"],
+            "data: expected one of digits, mnist, fashion-mnist, kmnist, cifar10, or a folder of images, an .npz",
+        ),
+        (["--model", "alexnet"], "model: expected one of compact_cnn, digits_cnn, lenet5"),
         (["--epochs", "0"], "recipe: expected epochs to be a whole number of at least 1, received 0"),
         (["--epochs", "many"], "Invalid value for '--epochs'"),
         (["--optimizer", "sdg"], "optimizer: expected one of sgd, rmsprop, adam, adamw, received 'sdg'"),

@@ -50,10 +50,12 @@ def test_the_file_holds_plain_arrays_and_no_pickle():
 
 
 def test_is_registered_by_name():
-    assert DATASETS["digits"] is load_digits
-    assert load_dataset("digits").name == "digits"
-    with refusal(OptionError, "data: expected one of digits, received 'mnist'; check the spelling"):
-        load_dataset("mnist")
+    assert DATASETS[0] == load_dataset("digits").name == "digits"
+    np.testing.assert_array_equal(load_dataset("digits").images, load_digits().images)
+    with refusal(
+        OptionError, "data: expected one of digits, mnist, fashion-mnist, kmnist, cifar10, or a folder of"
+    ):
+        load_dataset("cats")
 
 
 @pytest.mark.parametrize("indices", [[3, 1], []])

@@ -190,7 +190,7 @@ def test_numbers_that_are_none_do_not_break_the_page():
     model = Sequential(fc=Linear(2, 2))
     params = {"fc.weight": np.array([[np.nan, 1], [np.inf, 2]]), "fc.bias": np.zeros(2)}
     traced = trace(model, params, np.ones((1, 2)), np.array([0]), loss=cross_entropy)
-    assert facts_of(page(traced))["layers"][1]["value"][0][1][1] == "NaN"
+    assert facts_of(page(traced))["layers"][1]["value"][0][0][1][1] == "NaN"
 
 
 def test_a_page_that_cannot_be_written_is_refused(small, tmp_path):

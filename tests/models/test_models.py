@@ -12,12 +12,22 @@ from whygrad.losses import cross_entropy
 from whygrad.models import MODELS, digits_cnn, lenet5, mnist_cnn, model_builder, resnet20, vgg_small
 
 KNOWN = 1e-7  # how well a right gradient must be known, relative to its largest entry
-COUNTS = {"digits_cnn": 9978, "lenet5": 61706, "mnist_cnn": 1199882, "vgg_small": 1186378, "resnet20": 272474}
+COUNTS = {
+    "compact_cnn": 421738,
+    "vgg_slim": 141418,
+    "digits_cnn": 9978,
+    "lenet5": 61706,
+    "mnist_cnn": 1199882,
+    "vgg_small": 1186378,
+    "resnet20": 272474,
+}
 #: A shape of images so small that a few evaluations of every model take no time.
 SMALL = {
+    "compact_cnn": (1, 4, 4),
     "digits_cnn": (1, 4, 4),
     "lenet5": (1, 12, 12),
     "mnist_cnn": (1, 6, 6),
+    "vgg_slim": (1, 8, 8),
     "vgg_small": (3, 8, 8),
     "resnet20": (3, 8, 8),
 }
@@ -32,7 +42,8 @@ def test_every_model_is_registered_exported_and_counted():
 
 def test_an_unknown_model_is_refused_with_the_known_ones():
     with refusal(
-        OptionError, "model: expected one of digits_cnn, lenet5, mnist_cnn, resnet20, vgg_small, received"
+        OptionError,
+        "model: expected one of compact_cnn, digits_cnn, lenet5, mnist_cnn, resnet20, vgg_slim, vgg_small, ",
     ):
         model_builder("alexnet")
 

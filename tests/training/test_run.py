@@ -194,7 +194,7 @@ def test_metrics_of_a_killed_run_are_cut_to_the_checkpoint(tmp_path):
     [
         (
             {"model": "alexnet"},
-            "model: expected one of digits_cnn, lenet5, .*, received 'alexnet'; check the spelling",
+            "model: expected one of compact_cnn, digits_cnn, lenet5, .*, received 'alexnet'; check the spelling",
         ),
         ({"optimizer": "sdg"}, "optimizer: expected one of sgd, rmsprop, adam, adamw, received 'sdg'"),
         ({"schedule": "cosin"}, "schedule: expected one of constant, cosine, one-cycle, step"),
@@ -219,7 +219,7 @@ def test_a_recipe_survives_its_file():
 
 
 def test_an_unknown_data_set_and_a_model_too_deep_for_it_are_refused():
-    with pytest.raises(OptionError, match="data: expected one of digits, received 'cats'"):
+    with pytest.raises(OptionError, match=r"data: expected one of digits, mnist, .*, received 'cats'"):
         prepare(Recipe(data="cats"))
     with pytest.raises(
         ShapeError, match=r"conv2 \(conv2d\): expected a window no larger than the padded image of 4x4"

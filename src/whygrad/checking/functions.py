@@ -52,11 +52,11 @@ class Evaluated(NamedTuple):
     second: Any  #: a pullback, a cache or a gradient; None if there was but y
 
 
-def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[dict[str, Any], bool]:
-    """Return the inputs by name, and whether they were given by name.
+def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[dict[str, Array], bool]:
+    """Return the inputs by name, and whether they were given by name. Arrays are not copied.
 
     Raises:
-        OptionError: no inputs.
+        OptionError: no inputs, or a masked array or matrix among them.
 
     Example:
         >>> named_inputs(lambda x, w: x @ w, (np.ones(2), np.ones(2)))[0].keys()
@@ -72,7 +72,16 @@ def named_inputs(f: Callable[..., Any], inputs: Any) -> tuple[dict[str, Any], bo
     if inputs is None or not given:
         remedy = 'pass them by name, {"x": x, "w": w}, or in order, (x, w)'
         raise OptionError("check_gradient", "the inputs at which to check", "none", remedy)
-    return given, isinstance(inputs, Mapping)
+    return {name: _input(name, value) for name, value in given.items()}, isinstance(inputs, Mapping)
+
+
+def _input(name: str, value: Any) -> Array:
+    """Return an input as an array, refusing kinds with an arithmetic of their own."""
+    if isinstance(value, np.ma.MaskedArray | np.matrix):
+        kind = "masked array" if isinstance(value, np.ma.MaskedArray) else "matrix, whose * is a matrix product"
+        remedy = f"pass {'its filled()' if isinstance(value, np.ma.MaskedArray) else 'np.asarray of it'}"
+        raise OptionError("check_gradient", f"{name} as a plain NumPy array", f"a {kind}", remedy)
+    return value if isinstance(value, np.ndarray) else np.asarray(value)
 
 
 def _is_number_list(inputs: Sequence[Any]) -> bool:

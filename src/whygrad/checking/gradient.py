@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import validation
 from whygrad.checking import faults
 from whygrad.checking.functions import Backward, Evaluated, Function, as_gradient, named_inputs
 from whygrad.checking.inputs import check_input
@@ -95,16 +96,14 @@ def check_gradient(
         given=limited.wrap("the backward function", pullback_or_gradient)
         if callable(pullback_or_gradient)
         else pullback_or_gradient,
-        original={
-            key: value if isinstance(value, np.ndarray) else np.asarray(value) for key, value in original.items()
-        },
+        original=original,
         cotangent=cotangent,
         constant_is_right=constant_is_right,
         axes=axes or {},
         sizes=sizes or {},
         full=full,
         progress=progress or _say_nothing,
-        rng=np.random.default_rng(seed),
+        rng=validation.generator("check_gradient", seed),
     )
     rows = limited.run(check.rows)
     seconds = time.perf_counter() - began

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import validation
 from whygrad.checking.functions import as_gradient, by_name, called, named_inputs
 from whygrad.checking.judging import place
 from whygrad.checking.noise import deviation, typical
@@ -69,7 +70,7 @@ def check_hessian_vector(
     began = time.perf_counter()
     given, _ = named_inputs(gradient, inputs)
     at = {name: _float64(name, value) for name, value in given.items()}
-    rng = np.random.default_rng(seed)
+    rng = validation.generator("check_hessian_vector", seed)
     v, u = ({name: typical(x) * rng.normal(size=x.shape) for name, x in at.items()} for _ in range(2))
 
     def gradients(step: float) -> dict[str, Array]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad import validation
 from whygrad.checking.inputs import check_input
 from whygrad.checking.judging import Context
 from whygrad.checking.patterns import axis_names
@@ -81,7 +82,9 @@ def check_model(
     exact = {name: np.asarray(array).astype(np.float64) for name, array in params.items()}
     images = np.asarray(x).astype(np.float64)
     trained = [name for name, parameter in model.parameters().items() if parameter.trained]
-    rng = np.random.default_rng((seed, 1))  # unlike that of the masks, and of whoever drew the parameters
+    rng = np.random.default_rng(
+        (validation.whole("check_model", "seed", seed, 0), 1)
+    )  # unlike that of the masks, and of whoever drew the parameters
     if jitter:
         exact |= {
             name: exact[name] + jitter * rng.normal(size=exact[name].shape) for name in trained if name in exact

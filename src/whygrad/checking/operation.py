@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from whygrad import validation
 from whygrad.checking.gradient import check_gradient
 from whygrad.checking.report import Report, Row
 from whygrad.engines import current_engine
@@ -53,7 +54,7 @@ def check_op(
         True
     """
     op, real = operation(name), _real(dtype)
-    samples = op.samples(np.random.default_rng(seed)) if not inputs else [_sample(name, inputs, options)]
+    samples = op.samples(validation.generator("check_op", seed)) if not inputs else [_sample(name, inputs, options)]
     reports = []
     for sample in samples:
         arrays = sample.inputs if inputs else {key: x.astype(real) for key, x in sample.inputs.items()}
@@ -91,7 +92,7 @@ def check_loss(
         True
     """
     entry, real = loss(name), _real(dtype)
-    samples = entry.samples(np.random.default_rng(seed))
+    samples = entry.samples(validation.generator("check_loss", seed))
     if prediction is not None:
         samples = [LossSample(np.asarray(prediction), target, options)]
     reports = []

@@ -232,7 +232,7 @@ def _around(
             line[axis] = np.unique(np.clip(np.concatenate([near, far]).astype(int), 0, length - 1))
             chosen.update(np.ravel_multi_index(np.broadcast_arrays(*line), shape).ravel().tolist())
     chosen.update(rng.choice(size, min(others, size), replace=False).tolist())
-    return np.array(sorted(chosen))
+    return np.array(sorted(chosen), np.int64)
 
 
 def complex_steps_work(problem: Problem, rng: np.random.Generator) -> bool:

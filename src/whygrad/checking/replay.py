@@ -17,7 +17,7 @@ import numpy as np
 from whygrad.checking.unrolled import Branch, OtherDrawsError, Unrolled, flat, prefixed
 from whygrad.checking.watching import Event, watched
 from whygrad.errors import OptionError, ShapeError
-from whygrad.layers import ELU, Layer, LeakyReLU, MaxPool2d, ReLU
+from whygrad.layers import ELU, Clip, Layer, LeakyReLU, MaxPool2d, ReLU
 from whygrad.ops.max_pool2d import Saved as PoolSaved
 from whygrad.typing import Array, Params
 
@@ -233,8 +233,8 @@ def switches(
 ) -> int:
     """Count the decisions of a model that differ between two passes: gates that open or close, and other winners.
 
-    Decisions are the signs of the inputs of ``ReLU``, ``LeakyReLU`` and ``ELU`` and the winners of ``MaxPool2d``;
-    those of other layers and of losses are not known.
+    Decisions are the signs of the inputs of ``ReLU``, ``LeakyReLU`` and ``ELU``, the side of its bounds on which an
+    input of ``Clip`` lies, and the winners of ``MaxPool2d``; those of other layers and of losses are not known.
 
     Args:
         model: the model.
@@ -263,6 +263,8 @@ def _decisions(
     def look(event: Event) -> None:
         if type(event.layer) in (ReLU, LeakyReLU, ELU):
             found.append(event.inputs[0] > 0)
+        elif type(event.layer) is Clip:
+            found.append(np.digitize(event.inputs[0], (event.layer.low, event.layer.high)))
         elif type(event.layer) is MaxPool2d:
             found.append(_winners(event.pullback))
 

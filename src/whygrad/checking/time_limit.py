@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from whygrad.errors import CheckError
+from whygrad.errors import CheckError, OptionError
 
 T = TypeVar("T")
 #: How often the clock is looked at, in seconds.
@@ -22,6 +22,10 @@ class Limited:
     """
 
     def __init__(self, seconds: float) -> None:
+        if not seconds > 0:
+            raise OptionError(
+                "check", "time_limit above 0 seconds", f"{seconds!r}", "leave it out, or give it time"
+            )
         self.seconds = seconds
         self.began: tuple[str, float] | None = None
         self._late = False

@@ -107,7 +107,7 @@ def load_user_file(path: str | Path, names: Sequence[str] | None = None, *, seed
     path = Path(path)
     if not path.is_file():
         raise OptionError(str(path), "a Python file", "a folder" if path.is_dir() else "none", _other_files(path))
-    module = _imported(path)
+    module = import_user_file(path)
     f, backward = _named(module, path, names) if names is not None else _found(module, path)
     return UserFunctions(f, backward, _inputs(module, path, f, seed), {"subject": path.name})
 
@@ -121,8 +121,12 @@ def _other_files(path: Path) -> str:
     return "check the path"
 
 
-def _imported(path: Path) -> ModuleType:
-    """Import a file under a name that no other module has."""
+def import_user_file(path: Path) -> ModuleType:
+    """Import a file under a name that no other module has.
+
+    Raises:
+        FileError: the file cannot be imported; one sentence, with the line.
+    """
     name = f"_checked_by_whygrad_{path.stem}"
     spec = spec_from_file_location(name, path, loader=_FreshLoader(name, str(path.resolve())))
     assert spec is not None

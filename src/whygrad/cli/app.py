@@ -15,10 +15,13 @@ import typer
 
 from whygrad.cli import console
 from whygrad.cli.check import check
+from whygrad.cli.diagnose import diagnose
 from whygrad.cli.evaluate import evaluate
 from whygrad.cli.explain import explain
+from whygrad.cli.export import export
 from whygrad.cli.info import info
 from whygrad.cli.predict import predict
+from whygrad.cli.report import report
 from whygrad.cli.train import train
 from whygrad.cli.verify import verify
 from whygrad.cli.warmup import warmup
@@ -44,8 +47,11 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)
+app.command()(report)
 app.command()(explain)
 app.command()(verify)
+app.command()(diagnose)
+app.command()(export)
 app.command()(warmup)
 
 

@@ -35,7 +35,8 @@ def check(
     target: Annotated[
         str,
         typer.Argument(
-            help="A ready model, an operation, a loss, or your own FILE.py or FILE.py:FORWARD,BACKWARD."
+            help="A ready model, an operation, a loss, the directory of a run, or your own FILE.py or"
+            " FILE.py:FORWARD,BACKWARD."
         ),
     ] = "digits_cnn",
     full: Annotated[bool, typer.Option("--full", help="Compare every entry, however many there are.")] = False,
@@ -88,6 +89,9 @@ def _check_own(target: str, dtype: Floats | None, time_limit: float | None, *, f
     from whygrad.models import MODELS  # noqa: PLC0415
     from whygrad.ops.registry import OPERATIONS  # noqa: PLC0415
 
+    if (Path(target) / "config.json").is_file():
+        _refuse(target, "the run", dtype=dtype, time_limit=time_limit)
+        return _check_run(Path(target), full=full, seed=seed)
     known = {"model": list(MODELS), "operation": list(OPERATIONS), "loss": list(LOSSES)}
     kind = next((kind for kind, names in known.items() if target in names), None)
     if kind is None:
@@ -180,6 +184,26 @@ def _check_model(name: str, *, full: bool, seed: int) -> Report:
     with _progress() as progress:
         report = check_model(model, params, x, target, seed=seed, full=full, jitter=JITTER, progress=progress)
     return replace(report, subject=name)
+
+
+def _check_run(path: Path, *, full: bool, seed: int) -> Report:
+    """Check a trained network on a few of its own training images, a little beside where training left it."""
+    from whygrad.checking import JITTER, check_model  # noqa: PLC0415
+    from whygrad.cli.loading import showing_progress  # noqa: PLC0415
+    from whygrad.training import Run  # noqa: PLC0415
+
+    run = Run(path)
+    with showing_progress() as loading:
+        experiment = run.experiment(progress=loading)
+    model, loss, data = experiment.model, experiment.loss, experiment.train
+    params = {name: array.astype(np.float64) for name, array in run.parameters(experiment).items()}
+    x, target = data.images[:_IMAGES].astype(np.float64), data.labels[:_IMAGES]
+    compile_for(lambda: rehearse_check(model, params, x, target, loss))
+    with _progress() as progress:
+        report = check_model(
+            model, params, x, target, loss=loss, seed=seed, full=full, jitter=JITTER, progress=progress
+        )
+    return replace(report, subject=str(path))
 
 
 def _images(model: Sequential, rng: np.random.Generator) -> tuple[Any, Any]:

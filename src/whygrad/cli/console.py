@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from whygrad.training import Evaluation
 from whygrad.typing import IntArray
 
 #: Wide enough that nothing is folded when the output goes to a file.
@@ -73,13 +74,28 @@ def confusion_table(confusion: IntArray, classes: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("true", justify="right", style="bold")
     for name in classes:
-        table.add_column(name, justify="right")
+        table.add_column(plain(name), justify="right")
     table.add_column("right", justify="right")
     for i, row in enumerate(confusion):
         total = int(row.sum())
         cells = [_cell(int(n), on_diagonal=i == j) for j, n in enumerate(row)]
-        table.add_row(classes[i], *cells, f"{int(row[i])}/{total}")
+        table.add_row(plain(classes[i]), *cells, f"{int(row[i])}/{total}")
     return table
+
+
+def class_table(result: Evaluation, classes: Sequence[str]) -> Table:
+    """Return a table of precision and recall."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("class", "precision", "recall", "images"):
+        table.add_column(heading, justify="right", style="bold" if heading == "class" else None)
+    numbers = zip(classes, result.precision, result.recall, result.confusion.sum(axis=1), strict=True)
+    for name, precision, recall, images in numbers:
+        table.add_row(plain(name), _share(float(precision)), _share(float(recall)), str(int(images)))
+    return table
+
+
+def _share(share: float) -> str:
+    return "–" if math.isnan(share) else percent(share)
 
 
 def _cell(number: int, *, on_diagonal: bool) -> Text:

@@ -11,7 +11,7 @@ import typer
 
 from whygrad.cli import console
 from whygrad.cli.compiling import compile_for
-from whygrad.data import looks_inverted, read_images
+from whygrad.data import looks_inverted, normalise, read_images
 from whygrad.errors import FileError, OptionError
 from whygrad.explanation import Explainer, Explanation
 from whygrad.explanation import explain as explain_model
@@ -116,7 +116,7 @@ def _subject(run: Path | None, image: str, label: int | None) -> _Subject:
     opened = Run(path)
     experiment = opened.experiment()
     params = opened.parameters(experiment)
-    pixels, right, name = _image(experiment.test, experiment.model, params, image, label)
+    pixels, right, name = _image(experiment.test, experiment.model, params, image, label, opened)
     title = f"{path}, {name}"
     return _Subject(title, experiment.model, params, pixels, right, experiment.optimizer)
 
@@ -140,7 +140,9 @@ def _fresh(image: str, label: int | None) -> _Subject:
     return _Subject(f"a fresh digits_cnn, {name}", model, params, pixels, right, SGD(0.1, momentum=0.9))
 
 
-def _image(data: Any, model: Layer, params: Any, image: str, label: int | None) -> tuple[Array, int, str]:
+def _image(
+    data: Any, model: Layer, params: Any, image: str, label: int | None, run: Run | None = None
+) -> tuple[Array, int, str]:
     """Return an image, its class, and what to call it."""
     if image.lstrip("-").isdigit():
         number = int(image)
@@ -152,12 +154,15 @@ def _image(data: Any, model: Layer, params: Any, image: str, label: int | None) 
         right = int(data.labels[number])
         return data.images[number : number + 1], right, f"test image {image}, a {data.classes[right]}"
     path = Path(image)
-    pixels = read_images(path, data.image_shape)
+    pixels = read_images(path, data.image_shape, "stretch" if run is None else run.recipe.request.resizing)
     if len(pixels) != 1:
         raise FileError(image, "one image", f"{len(pixels)}", "save one of them by itself")
-    if looks_inverted(pixels):
+    if looks_inverted(pixels) and (run is None or run.recipe.request.named):
         console.print_error(f"{path}: dark on light, the training images are light on dark; it is inverted")
         pixels = 1 - pixels
+    scale = None if run is None or run.facts is None else run.facts.scale
+    if scale is not None:
+        pixels = normalise(pixels, *scale)
     row = probabilities(model, params, pixels)[0]
     if label is not None and label >= len(data.classes):
         raise OptionError("--label", f"a class from 0 to {len(data.classes) - 1}", str(label), "choose another")

@@ -20,7 +20,7 @@ def info(
     Example: `whygrad info runs/digits-1`
     """
     opened = Run(run)
-    experiment = opened.experiment()
+    plan = opened.plan()
     records = read_metrics(run / "metrics.jsonl")
     epochs = [record for record in records if "epoch_loss" in record]
     summary = opened.summary
@@ -29,6 +29,7 @@ def info(
             {
                 "config": opened.config,
                 "finished": summary is not None,
+                "stopped": opened.stopped,
                 "steps": records[-1]["step"] if records else 0,
                 "epochs": epochs,
                 "summary": summary,
@@ -40,13 +41,16 @@ def info(
         f"[bold]{console.plain(run)}[/], written by whygrad {console.plain(opened.config.get('whygrad', '?'))}\n"
     )
     for name, value in opened.recipe.to_dict().items():
-        if value is not None:
-            shown.print(f"  {name:<13}  {value}")
-    shown.print(f"\n{experiment.model}\n", markup=False)
+        if value not in (None, "", False):
+            shown.print(f"  {name:<15}  {console.plain(value)}")
+    shown.print(f"\n{plan.model}\n", markup=False)
     for record in epochs:
         shown.print(_line(record))
     if summary is None:
         done = records[-1]["step"] if records else 0
+        if opened.stopped is not None:
+            why = "{reason}; restored is step {restored_step}".format_map(opened.stopped)
+            shown.print(f"\nstopped at step {opened.stopped['step']}: {console.plain(why)}")
         shown.print(f"\nunfinished, after {done} steps; continue with: whygrad train --resume {console.plain(run)}")
     else:
         accuracy = console.percent(summary["test_accuracy"])

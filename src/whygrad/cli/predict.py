@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from whygrad.cli import console
-from whygrad.data import looks_inverted, read_images
+from whygrad.data import looks_inverted, normalise, read_images
 from whygrad.training import Run, probabilities
 
 #: How many classes are shown for an image.
@@ -18,27 +18,30 @@ _SHOWN = 3
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Directory of the run.")],
-    images: Annotated[list[Path], typer.Argument(help="PNG or JPEG files, or .npy arrays.")],
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, BMP, WebP or GIF files, or .npy arrays.")],
     invert: Annotated[bool, typer.Option("--invert", help="Swap light and dark first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable result.")] = False,
 ) -> None:
     """Print what a run makes of images: the most probable classes.
 
-    The digits are light on dark; for dark ink on light paper add --invert.
+    The drawings of digits and clothes are light on dark; for dark ink on light paper add --invert.
 
     Example: `whygrad predict runs/digits-1 seven.png --invert`
     """
     opened = Run(run)
-    experiment = opened.experiment()
-    params = opened.parameters(experiment)
-    classes, shape = experiment.train.classes, experiment.train.image_shape
+    plan = opened.plan()
+    params = opened.parameters(plan)
+    classes, shape, scale = plan.facts.classes, plan.facts.image_shape, plan.facts.scale
+    drawings = shape[0] == 1 and opened.recipe.request.named
     shown = console.out()
     results = []
     for path in images:
-        pixels = read_images(path, shape)
-        if not invert and looks_inverted(pixels):
+        pixels = read_images(path, shape, opened.recipe.request.resizing)
+        if drawings and not invert and looks_inverted(pixels):
             console.print_error(f"{path}: dark on light, the training images are light on dark; try --invert")
-        for i, row in enumerate(probabilities(experiment.model, params, 1 - pixels if invert else pixels)):
+        seen = 1 - pixels if invert else pixels
+        seen = seen if scale is None else normalise(seen, *scale)
+        for i, row in enumerate(probabilities(plan.model, params, seen)):
             name = str(path) if len(pixels) == 1 else f"{path}[{i}]"
             best = [int(k) for k in np.argsort(-row, kind="stable")[:_SHOWN]]
             chances = {name: float(p) for name, p in zip(classes, row, strict=True)}

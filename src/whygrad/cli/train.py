@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -16,83 +17,136 @@ from threadpoolctl import threadpool_limits
 from whygrad.checking import INPUT, JITTER, Report, check_model
 from whygrad.cli import console
 from whygrad.cli.compiling import compile_for, rehearse_check
-from whygrad.data import DATASETS
+from whygrad.cli.loading import showing_progress
+from whygrad.data import AUGMENTATIONS, COLOURS, DATASETS, FITS
 from whygrad.errors import GradientError, OptionError
 from whygrad.layers import count
 from whygrad.models import MODELS
 from whygrad.threads import set_num_threads
-from whygrad.training import Evaluation, Experiment, Recipe, Run, Step, evaluate, fit
-from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, prepare
+from whygrad.training import RECIPES, Evaluation, Experiment, Recipe, Run, Step, evaluate, fit
+from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, batches_in, prepare
 
-_DEFAULT = Recipe()
+if TYPE_CHECKING:
+    from whygrad.interop.tensorboard import TensorBoard
+
 #: Images of the sample on which gradients are checked.
 _SAMPLE = 4
+#: Pictures that could not be read and are named on the screen.
+_NAMED = 10
+#: Options that are no choices of a recipe.
+_OTHERS = ("ctx", "data", "recipe", "out", "resume", "check", "tensorboard", "watch", "as_json")
+_FOLDER = "For a folder: "
 
 
 def train(
     ctx: typer.Context,
-    data: Annotated[str, typer.Argument(help=f"Data set: {', '.join(DATASETS)}.")] = _DEFAULT.data,
-    model: Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")] = _DEFAULT.model,
-    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = _DEFAULT.epochs,
-    batch_size: Annotated[int, typer.Option(help="Images in an update.")] = _DEFAULT.batch_size,
-    optimizer: Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")] = _DEFAULT.optimizer,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help=f"One of {', '.join(DATASETS)}; or a folder with one sub-folder of pictures a class, an .npz, or"
+            " an IDX file."
+        ),
+    ] = DATASETS[0],
+    recipe: Annotated[
+        str, typer.Option(help=f"One of {', '.join(RECIPES)}: the choices that suit the data, of those below.")
+    ] = RECIPES[0],
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the files of a named data set; found or downloaded if left out."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help=f"{_FOLDER}size of the images, as 64, or 48x64 for height x width.")
+    ] = None,
+    colour: Annotated[str | None, typer.Option(help=f"{_FOLDER}one of {', '.join(COLOURS)}.")] = None,
+    fit: Annotated[
+        str | None, typer.Option(help=f"{_FOLDER}one of {', '.join(FITS)}: how pictures get that size.")
+    ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict", help=f"{_FOLDER}refuse it if a picture cannot be read; else that is left out."),
+    ] = None,
+    normalise: Annotated[
+        bool | None, typer.Option(help="Bring each channel to mean 0 and deviation 1.", show_default=False)
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Random changes of the training images, among {', '.join(AUGMENTATIONS)}: 'shift=2, flip'."
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help=f"One of {', '.join(MODELS)}.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in an update.")] = None,
+    drop_last: Annotated[
+        bool | None, typer.Option("--drop-last", help="Leave out an epoch's last batch where it is smaller.")
+    ] = None,
+    optimizer: Annotated[str | None, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Largest learning rate; one that suits the optimizer if left out.")
     ] = None,
-    schedule: Annotated[str, typer.Option(help=f"One of {', '.join(SCHEDULES)}.")] = _DEFAULT.schedule,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = _DEFAULT.weight_decay,
+    schedule: Annotated[str | None, typer.Option(help=f"One of {', '.join(SCHEDULES)}.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay.")] = None,
     label_smoothing: Annotated[
-        float, typer.Option(help="Share of the target spread over all classes.")
-    ] = _DEFAULT.label_smoothing,
+        float | None, typer.Option(help="Share of the target spread over all classes.")
+    ] = None,
     clip: Annotated[float | None, typer.Option(help="Largest global norm of the gradients.")] = None,
     patience: Annotated[
         int | None,
         typer.Option(help="Hold out a tenth for validation and stop after so many epochs without a better loss."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Of the images held out, initialisation, order and dropout.")
-    ] = _DEFAULT.seed,
+    seed: Annotated[int, typer.Option(help="Of the images held out, initialisation, order and dropout.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/DATA-N if left out.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
+        Path | None,
+        typer.Option(
+            help="Continue this run, bit for bit; takes no other choices, save a --learning-rate if it was stopped."
+        ),
     ] = None,
     check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write curves and histograms for TensorBoard into this directory.")
+    ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(
+            "--watch/--no-watch",
+            help="Write to the metrics what goes on inside, and stop a run that is lost; remembered by the run.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
 ) -> None:
     """Train a network, by default a small one on the embedded handwritten digits.
 
-    Example: `whygrad train --epochs 30 --seed 1`
+    What is left out follows from the data and the recipe; `whygrad info` shows what was chosen.
+
+    Example: `whygrad train mnist --epochs 2 --seed 1`
     """
     started = time.perf_counter()
-    recipe = Recipe(
-        data=data,
-        model=model,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        clip=clip,
-        patience=patience,
-        seed=seed,
-    )
+    given = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in ctx.params.items()
+        if name not in _OTHERS and value is not None
+    }
     chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "as_json"}:
+    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "watch", "learning_rate", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
+    made = Recipe.suited(data, recipe, **given)
     # What is left to NumPy is too small to gain from threads of its own, which only get in the way of the kernels'.
-    with threadpool_limits(1, "blas"):
-        experiment = prepare(recipe) if resume is None else None
-        run = Run(resume) if resume is not None else Run.create(recipe, out)
-        set_num_threads(run.threads)
-        experiment = experiment or run.experiment()
+    with threadpool_limits(1, "blas"), _board(tensorboard) as board:
+        with showing_progress() as progress:
+            experiment = prepare(made, progress=progress) if resume is None else None
+            run = _opened(resume, made, out, experiment, watch=bool(watch))
+            if resume is not None and learning_rate is not None:
+                run.amend(learning_rate)
+            set_num_threads(run.threads)
+            experiment = experiment or run.experiment(progress=progress)
         shown = console.out() if not as_json else Console(quiet=True)
         summary = run.summary
         if summary is None:
             try:
-                summary = _train_and_report(run, experiment, shown, started, check=check)
+                watching = run.watched if watch is None else watch
+                summary = _train_and_report(run, experiment, shown, started, board, check=check, watch=watching)
             except KeyboardInterrupt:
                 console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
                 raise typer.Exit(130) from None
@@ -104,20 +158,35 @@ def train(
         console.print_json(summary)
 
 
+def _opened(
+    resume: Path | None, recipe: Recipe, out: Path | None, experiment: Experiment | None, *, watch: bool
+) -> Run:
+    if resume is not None:
+        return Run(resume)
+    return Run.create(recipe, out, facts=None if experiment is None else experiment.facts, watch=watch)
+
+
 def _train_and_report(
-    run: Run, experiment: Experiment, shown: Console, started: float, *, check: bool
+    run: Run,
+    experiment: Experiment,
+    shown: Console,
+    started: float,
+    board: TensorBoard | None,
+    *,
+    check: bool,
+    watch: bool,
 ) -> dict[str, Any]:
     _introduce(run, experiment, shown)
-    compile_for(lambda: _rehearse(run, experiment, check=check))
+    compile_for(lambda: _rehearse(run, experiment, check=check, watch=watch))
     if check:
         _check_gradients(run, experiment, shown)
-    _train(run, experiment)
+    _train(run, experiment, board, watch=watch)
     summary, result = run.finish(experiment, time.perf_counter() - started)
     _report(run, experiment, summary, result, shown)
     return summary
 
 
-def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
+def _rehearse(run: Run, experiment: Experiment, *, check: bool, watch: bool) -> None:
     """Go once through all that a training computes."""
     recipe, data, rng = run.recipe, experiment.train, np.random.default_rng(0)
     params = experiment.model.init(rng)
@@ -131,10 +200,14 @@ def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
             rng=rng,
             loss=experiment.loss,
             batch_size=recipe.batch_size,
+            augment=experiment.augment,
             clip=experiment.clip,
         )
     )
-    evaluate(experiment.model, params, experiment.test.images, experiment.test.labels, loss=experiment.loss)
+    test = experiment.test.take(np.arange(min(_SAMPLE, len(experiment.test.labels))))
+    evaluate(experiment.model, params, test.images, test.labels, loss=experiment.loss)
+    if watch:
+        run.monitor(experiment).begin(params)
     if check:  # in float64, where only the network itself is compiled
         exact = {name: array.astype(np.float64) for name, array in params.items()}
         images, labels = data.images[:_SAMPLE].astype(np.float64), data.labels[:_SAMPLE]
@@ -145,13 +218,24 @@ def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
     recipe, data = run.recipe, experiment.train
     held_out = f", {len(experiment.validation.labels)} for validation" if experiment.validation else ""
     shown.print(
-        f"[bold]{recipe.data}[/]: {len(data.labels)} training images{held_out}, {len(experiment.test.labels)} test"
+        f"[bold]{console.plain(recipe.request.name)}[/]: {len(data.labels)} training images{held_out},"
+        f" {len(experiment.test.labels)} test"
         f" images, {'x'.join(map(str, data.image_shape))}, {len(data.classes)} classes"
     )
+    _name_skipped(experiment.facts.skipped)
+    changes = f", augmented by {console.plain(recipe.augment)}" if recipe.augment else ""
     shown.print(
         f"[bold]{recipe.model}[/]: {count(experiment.model):,} parameters; {recipe.optimizer}, {recipe.schedule},"
-        f" {recipe.epochs} epochs, seed {recipe.seed}"
+        f" {recipe.epochs} epochs{changes}, seed {recipe.seed}"
     )
+
+
+def _name_skipped(skipped: dict[str, str]) -> None:
+    """Name the pictures that could not be read, the first ones where there are many."""
+    for path, reason in list(skipped.items())[:_NAMED]:
+        console.print_error(f"{path}: left out, {reason}")
+    if len(skipped) > _NAMED:
+        console.print_error(f"{len(skipped) - _NAMED} more pictures left out; all stand in the run's config.json")
 
 
 def _checked(run: Run, experiment: Experiment) -> Report:
@@ -177,10 +261,24 @@ def _check_gradients(run: Run, experiment: Experiment, shown: Console) -> None:
     )
 
 
-def _train(run: Run, experiment: Experiment) -> None:
-    """Train to the end, with a progress bar where somebody is looking."""
+def _board(directory: Path | None) -> AbstractContextManager[TensorBoard | None]:
+    """Return the writer of events for TensorBoard, if there is to be one.
+
+    Raises:
+        DependencyError: tensorboardX is not installed.
+        FileError: the directory cannot be written to.
+    """
+    if directory is None:
+        return nullcontext()
+    from whygrad.interop.tensorboard import TensorBoard  # noqa: PLC0415  (only where tensorboardX is installed)
+
+    return TensorBoard(directory)
+
+
+def _train(run: Run, experiment: Experiment, board: TensorBoard | None, *, watch: bool) -> None:
+    """Train to the end, or until it is lost, with a progress bar where somebody is looking."""
     looking = console.progress_console()
-    batches = -(-len(experiment.train.labels) // run.recipe.batch_size)
+    batches = batches_in(run.recipe, len(experiment.train.labels))
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -191,9 +289,12 @@ def _train(run: Run, experiment: Experiment) -> None:
     )
     with bar if looking is not None else nullcontext():
         task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
-        steps = run.steps(experiment)
+        monitor = run.monitor(experiment) if watch else None
+        steps = run.steps(experiment, monitor, keep_gradients=board is not None)
         try:
             for step in steps:
+                if board is not None:
+                    board.write(step, **run.validation)
                 if looking is not None:
                     line = _epoch_line(step, run.recipe.epochs)
                     epoch, _, now = line.partition("  ")
@@ -220,11 +321,16 @@ def _report(run: Run, experiment: Experiment, summary: dict[str, Any], result: E
     shown.print("Each row is a class, each column what its images were taken for:")
     shown.print(console.confusion_table(result.confusion, experiment.test.classes))
     shown.print(f"The run is in [bold]{console.plain(run.path)}[/]. What to try next:")
+    request = run.recipe.request
+    name = request.data if request.named else shlex.quote(request.data)
+    of = "" if request.data == DATASETS[0] else f" {name}"
+    if request.data_dir is not None:
+        of += f" --data-dir {shlex.quote(str(request.data_dir))}"
     commands = {
         f"whygrad info {run.path}": "its network and epochs",
         f"whygrad predict {run.path} IMAGE.png": "what it makes of your own image",
-        f"whygrad train --seed {run.recipe.seed + 1}": "how much of it was luck",
-        "whygrad train --optimizer adamw": "another optimiser",
+        f"whygrad report {run.path}": "a page with curves, mistakes and filters",
+        f"whygrad train{of} --seed {run.recipe.seed + 1}": "how much of it was luck",
     }
     width = max(map(len, commands))
     for command, what in commands.items():

@@ -14,6 +14,7 @@ from whygrad.explanation.trace import LOSS, Layered, Trace
 Index = tuple[int, ...]
 #: Operations that take every entry by itself, and may let nothing of it through.
 _GATES = {"relu": "is closed", "leaky_relu": "is flat", "elu": "is flat", "dropout": "let the unit fall out",
+          "clip": "cut the unit off",
           "sigmoid": "is saturated", "tanh": "is saturated", "silu": "is flat", "gelu": "is flat",
           "softplus": "is flat"}  # fmt: skip
 #: How many steps downstream are followed.

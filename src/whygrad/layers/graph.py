@@ -11,7 +11,7 @@ import numpy as np
 
 from whygrad.errors import OptionError, ShapeError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back
-from whygrad.layers.parts import Parts, table
+from whygrad.layers.parts import Parts, html, table
 from whygrad.ops.add import add
 from whygrad.typing import Array, Params, Shape
 
@@ -153,6 +153,9 @@ class Graph(Layer):
     def __str__(self) -> str:
         """Return the model's table: layers, output shapes and parameter counts."""
         return table(self.rows("", *(self.input_shapes or ())))
+
+    def _repr_html_(self) -> str:
+        return html(self, *(self.input_shapes or ()))
 
 
 def graph_backward(

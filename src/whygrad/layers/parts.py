@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from whygrad.errors import OptionError
-from whygrad.layers.layer import Layer, Parameter, Row, T, prefixed
-from whygrad.typing import Array, Params
+from whygrad import notebook
+from whygrad.errors import OptionError, WhygradError
+from whygrad.layers.layer import Layer, Parameter, Row, T, count, prefixed
+from whygrad.typing import Array, Params, Shape
 
 
 class Parts:
@@ -57,14 +58,51 @@ class Parts:
 
 def table(rows: list[Row]) -> str:
     """Return a model's table as plain text: layers, output shapes and parameter counts."""
-    total = sum(row.parameters for row in rows)
-    cells = [("name", "layer", "output shape", "parameters")]
-    for row in rows:
-        shape = "?" if row.output_shape is None else "x".join(map(str, row.output_shape))
-        cells.append((row.name, row.layer, shape, f"{row.parameters:,}"))
-    cells.append(("total", "", "", f"{total:,}"))
+    cells = [_TITLES, *_cells(rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(4)]
     return "\n".join(
         f"{name:<{widths[0]}}  {layer:<{widths[1]}}  {shape:<{widths[2]}}  {count:>{widths[3]}}"
         for name, layer, shape, count in cells
     )
+
+
+def html(model: Layer, *shapes: Shape) -> str:
+    """Return a model's table for a notebook, and what is wrong with its shapes if they do not fit.
+
+    Args:
+        model: a composed layer.
+        shapes: of one sample of its inputs, where they are known.
+    """
+    wrong = ""
+    try:
+        rows = model.rows("", *shapes)
+    except WhygradError as error:
+        wrong = notebook.said(str(error), bold=True)
+        rows = _without_shapes(model)
+    kind = type(model).__name__
+    title = notebook.said(f"{kind}: {count(model):,} parameters", bold=True)
+    return notebook.piece(title, wrong, notebook.tall(notebook.table(_TITLES, _cells(rows), numbers=[3])))
+
+
+def _without_shapes(model: Layer) -> list[Row]:
+    """Return the lines of a model whose layers do not fit each other: the layers, or else what has parameters."""
+    try:
+        return model.rows("", None)
+    except WhygradError:
+        return [Row(name, "", None, count(part)) for name, part in _parts_of(model) if part.parameters()]
+
+
+def _parts_of(model: Layer) -> list[tuple[str, Layer]]:
+    parts = getattr(model, "_parts", None)
+    return list(parts.layers.items()) if isinstance(parts, Parts) else [(type(model).__name__, model)]
+
+
+_TITLES = ("name", "layer", "output shape", "parameters")
+
+
+def _cells(rows: list[Row]) -> list[tuple[str, str, str, str]]:
+    cells = []
+    for row in rows:
+        shape = "?" if row.output_shape is None else "x".join(map(str, row.output_shape))
+        cells.append((row.name, row.layer, shape, f"{row.parameters:,}"))
+    return [*cells, ("total", "", "", f"{sum(row.parameters for row in rows):,}")]

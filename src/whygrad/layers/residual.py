@@ -10,7 +10,7 @@ import numpy as np
 from whygrad import engines
 from whygrad.errors import OptionError, ShapeError, inside
 from whygrad.layers.layer import Layer, LayerPullback, LayerResult, Parameter, Row, going_back, of_one
-from whygrad.layers.parts import Parts
+from whygrad.layers.parts import Parts, html
 from whygrad.layers.relu import ReLU
 from whygrad.ops.add import add, add_relu
 from whygrad.typing import Array, Params, Shape
@@ -112,6 +112,9 @@ class Residual(Layer):
 
     def __repr__(self) -> str:
         return f"Residual({', '.join(repr(layer) for layer in self._parts.layers.values())})"
+
+    def _repr_html_(self) -> str:
+        return html(self)
 
 
 def residual_backward(

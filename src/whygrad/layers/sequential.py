@@ -12,7 +12,7 @@ from whygrad import engines
 from whygrad.errors import OptionError, ShapeError, WhygradError, inside
 from whygrad.layers.calls import Call, Done
 from whygrad.layers.layer import Layer, LayerResult, Parameter, Row, going_back, prefixed
-from whygrad.layers.parts import Parts, table
+from whygrad.layers.parts import Parts, html, table
 from whygrad.typing import Array, Params, Shape
 
 
@@ -155,6 +155,9 @@ class Sequential(Layer):
     def __str__(self) -> str:
         """Return the model's table: layers, output shapes and parameter counts."""
         return table(self.rows("", self.input_shape))
+
+    def _repr_html_(self) -> str:
+        return html(self, *([] if self.input_shape is None else [self.input_shape]))
 
 
 _ALL: dict[str, bool] = {}

@@ -6,10 +6,12 @@ from typing import Protocol
 
 from whygrad.errors import OptionError
 from whygrad.layers import Sequential
+from whygrad.models.compact_cnn import compact_cnn
 from whygrad.models.digits_cnn import digits_cnn
 from whygrad.models.lenet5 import lenet5
 from whygrad.models.mnist_cnn import mnist_cnn
 from whygrad.models.resnet20 import resnet20
+from whygrad.models.vgg_slim import vgg_slim
 from whygrad.models.vgg_small import vgg_small
 from whygrad.typing import Shape
 
@@ -22,10 +24,12 @@ class ModelBuilder(Protocol):
 
 
 MODELS: dict[str, ModelBuilder] = {
+    "compact_cnn": compact_cnn,
     "digits_cnn": digits_cnn,
     "lenet5": lenet5,
     "mnist_cnn": mnist_cnn,
     "resnet20": resnet20,
+    "vgg_slim": vgg_slim,
     "vgg_small": vgg_small,
 }
 

@@ -15,6 +15,7 @@ from whygrad.ops import samples
 from whygrad.ops.add import add
 from whygrad.ops.avg_pool2d import avg_pool2d
 from whygrad.ops.batch_norm2d import BatchNorm, batch_norm2d
+from whygrad.ops.clip import clip
 from whygrad.ops.concat import concat
 from whygrad.ops.conv2d import conv2d
 from whygrad.ops.conv_transpose2d import conv_transpose2d
@@ -27,15 +28,21 @@ from whygrad.ops.layer_norm import layer_norm
 from whygrad.ops.leaky_relu import leaky_relu
 from whygrad.ops.linear import linear
 from whygrad.ops.log_softmax import log_softmax
+from whygrad.ops.lrn import lrn
 from whygrad.ops.max_pool2d import max_pool2d
+from whygrad.ops.mul import mul
 from whygrad.ops.pad2d import pad2d
 from whygrad.ops.relu import relu
+from whygrad.ops.reshape import reshape
 from whygrad.ops.samples import Sample
+from whygrad.ops.scale import scale
 from whygrad.ops.sigmoid import sigmoid
 from whygrad.ops.silu import silu
 from whygrad.ops.softmax import softmax
 from whygrad.ops.softplus import softplus
+from whygrad.ops.take2d import take2d
 from whygrad.ops.tanh import tanh
+from whygrad.ops.transpose import transpose
 from whygrad.ops.upsample_nearest2d import upsample_nearest2d
 from whygrad.typing import Array, Pullback
 
@@ -65,6 +72,7 @@ OPERATIONS: dict[str, Operation] = {
     "add": Operation(add, samples.add, ("a", "b")),
     "avg_pool2d": Operation(avg_pool2d, samples.avg_pool2d, ("x",)),
     "batch_norm2d": Operation(batch_norm2d, samples.batch_norm2d, ("x",), couples_samples=True),
+    "clip": Operation(clip, samples.clip, ("x",)),
     "concat": Operation(concat, samples.concat, ("a", "b", "c")),
     "conv2d": Operation(conv2d, samples.conv2d, ("x",)),
     "conv_transpose2d": Operation(conv_transpose2d, samples.conv_transpose2d, ("x",)),
@@ -77,14 +85,20 @@ OPERATIONS: dict[str, Operation] = {
     "leaky_relu": Operation(leaky_relu, samples.leaky_relu, ("x",)),
     "linear": Operation(linear, samples.linear, ("x",)),
     "log_softmax": Operation(log_softmax, samples.softmax, ("x",)),
+    "lrn": Operation(lrn, samples.lrn, ("x",)),
     "max_pool2d": Operation(max_pool2d, samples.max_pool2d, ("x",)),
+    "mul": Operation(mul, samples.mul, ("a", "b")),
     "pad2d": Operation(pad2d, samples.pad2d, ("x",)),
     "relu": Operation(relu, samples.images, ("x",)),
+    "reshape": Operation(reshape, samples.reshape, ("x",)),
+    "scale": Operation(scale, samples.scale, ("x",)),
     "sigmoid": Operation(sigmoid, samples.images, ("x",)),
     "silu": Operation(silu, samples.images, ("x",)),
     "softmax": Operation(softmax, samples.softmax, ("x",)),
     "softplus": Operation(softplus, samples.images, ("x",)),
+    "take2d": Operation(take2d, samples.take2d, ("x",)),
     "tanh": Operation(tanh, samples.images, ("x",)),
+    "transpose": Operation(transpose, samples.transpose, ("x",)),
     "upsample_nearest2d": Operation(upsample_nearest2d, samples.upsample_nearest2d, ("x",)),
 }
 

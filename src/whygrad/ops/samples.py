@@ -187,3 +187,60 @@ def dropout(rng: np.random.Generator) -> list[Sample]:
         Sample({"x": spaced(rng, 2, 3, 4, 5)}, {"p": 0.4, "training": True, "rng": 7}),
         Sample({"x": spaced(rng, 2, 3, 4, 5)}, {"p": 0.4, "training": False}),
     ]
+
+
+def scale(rng: np.random.Generator) -> list[Sample]:
+    """Return weights of one a channel and one an entry, with and without a bias."""
+    x = spaced(rng, 2, 3, 4, 5)
+    return [
+        Sample({"x": x, "w": rng.normal(size=(3, 1, 1)), "b": rng.normal(size=(1, 1, 5))}),
+        Sample({"x": spaced(rng, 3, 4), "w": rng.normal(size=4)}),
+    ]
+
+
+def mul(rng: np.random.Generator) -> list[Sample]:
+    """Return two arrays of one shape, and a gate for each channel."""
+    return [
+        Sample({"a": spaced(rng, 2, 3, 4), "b": spaced(rng, 2, 3, 4)}),
+        Sample({"a": spaced(rng, 2, 3, 4, 5), "b": spaced(rng, 2, 3, 1, 1)}),
+    ]
+
+
+def clip(rng: np.random.Generator) -> list[Sample]:
+    """Return bounds on both sides and on one, none of them at an entry."""
+    return [
+        Sample({"x": spaced(rng, 2, 3, 4, 5)}, {"low": -0.4, "high": 0.6}),
+        Sample({"x": spaced(rng, 2, 3, 4)}, {"high": 0.1}),
+    ]
+
+
+def lrn(rng: np.random.Generator) -> list[Sample]:
+    """Return an odd and an even number of channels looked at."""
+    return [
+        Sample({"x": spaced(rng, 2, 5, 3, 2)}, {"size": 3, "alpha": 1.5}),
+        Sample({"x": spaced(rng, 2, 3, 4, 2)}, {"size": 4, "alpha": 2.0, "beta": 0.5, "k": 2.0}),
+    ]
+
+
+def reshape(rng: np.random.Generator) -> list[Sample]:
+    """Return images cut into groups of channels, and rows made into images."""
+    return [
+        Sample({"x": spaced(rng, 2, 6, 4, 5)}, {"shape": (2, 3, 20)}),
+        Sample({"x": spaced(rng, 3, 24)}, {"shape": (2, 3, 4)}),
+    ]
+
+
+def transpose(rng: np.random.Generator) -> list[Sample]:
+    """Return images with their channels last, and groups changing places with what is in them."""
+    return [
+        Sample({"x": spaced(rng, 2, 3, 4, 5)}, {"axes": (0, 2, 3, 1)}),
+        Sample({"x": spaced(rng, 2, 2, 3, 4, 2)}, {"axes": (0, 2, 1, 3, 4)}),
+    ]
+
+
+def take2d(rng: np.random.Generator) -> list[Sample]:
+    """Return rows left out and turned round, and columns shown again."""
+    return [
+        Sample({"x": spaced(rng, 2, 3, 4, 5)}, {"vertical": (3, 1), "horizontal": (0, 0, 1, 2, 4, 4, 4)}),
+        Sample({"x": spaced(rng, 2, 2, 3, 4)}, {"vertical": (0, 1, 2), "horizontal": (1, 2)}),
+    ]

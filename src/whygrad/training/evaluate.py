@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.data import check_data
+from whygrad.data import Images, check_data, in_parts
 from whygrad.layers import Layer
 from whygrad.losses.cross_entropy import cross_entropy
 from whygrad.ops import softmax
@@ -20,9 +20,34 @@ class Evaluation(NamedTuple):
     loss: float  #: mean
     accuracy: float
     confusion: IntArray  #: (K, K), images of class i that were taken for class j
+    ranks: IntArray  #: (N,), how many classes were thought more probable than the right one
+
+    def top(self, k: int) -> float:
+        """Return the share of images whose right class is among the ``k`` most probable ones."""
+        return float((self.ranks < k).mean())
+
+    @property
+    def precision(self) -> Array:
+        """(K,), of the images that were taken for a class, the share that is of it; NaN where there are none."""
+        return _share(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> Array:
+        """(K,), of the images of a class, the share that was taken for it; NaN where there are none."""
+        return _share(self.confusion.diagonal(), self.confusion.sum(axis=1))
+
+    def _repr_html_(self) -> str:
+        from whygrad.training.rendering import evaluation_html  # noqa: PLC0415  (only where something is shown)
+
+        return evaluation_html(self)
 
 
-def predict(model: Layer, params: Params, images: Array, *, batch_size: int = 256) -> Array:
+def _share(some: IntArray, all_: IntArray) -> Array:
+    shares: Array = np.divide(some, all_, out=np.full(len(all_), np.nan), where=all_ > 0)
+    return shares
+
+
+def predict(model: Layer, params: Params, images: Images, *, batch_size: int = 256) -> Array:
     """Return the model's output in evaluation, computed batch by batch.
 
     Args:
@@ -38,11 +63,10 @@ def predict(model: Layer, params: Params, images: Array, *, batch_size: int = 25
                [2.]])
     """
     batch_size = whole("predict", "batch_size", batch_size, 1)
-    starts = range(0, max(len(images), 1), batch_size)
-    return np.concatenate([model(params, images[i : i + batch_size])[0] for i in starts])
+    return np.concatenate([model(params, part)[0] for part in in_parts(images, batch_size)])
 
 
-def probabilities(model: Layer, params: Params, images: Array) -> Array:
+def probabilities(model: Layer, params: Params, images: Images) -> Array:
     """Return the softmax of the model's output.
 
     Args:
@@ -62,9 +86,9 @@ def probabilities(model: Layer, params: Params, images: Array) -> Array:
 
 
 def evaluate(
-    model: Layer, params: Params, images: Array, labels: IntArray, *, loss: Loss = cross_entropy
+    model: Layer, params: Params, images: Images, labels: IntArray, *, loss: Loss = cross_entropy
 ) -> Evaluation:
-    """Return loss, accuracy and confusion on labelled images.
+    """Return loss, accuracy, confusion and ranks on labelled images.
 
     Example:
         >>> from whygrad.layers import Flatten
@@ -72,12 +96,23 @@ def evaluate(
         >>> result = evaluate(Flatten(), {}, scores, np.array([0, 1, 1]))
         >>> round(result.accuracy, 4), result.confusion.tolist()
         (0.6667, [[1, 0], [1, 1]])
+        >>> result.top(2), result.precision.tolist(), result.recall.tolist()
+        (1.0, [0.5, 1.0], [1.0, 0.5])
     """
     check_data("evaluate", images, labels)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss
         y = predict(model, params, images)
         value, _ = loss(y, labels)
-    guesses = y.argmax(axis=1)
-    confusion = np.zeros((y.shape[1], y.shape[1]), np.int64)
+    return scored(value, y, labels)
+
+
+def scored(loss: float, scores: Array, labels: IntArray) -> Evaluation:
+    """Return what scores (N, K) say about labels (N,), with a loss that is known."""
+    guesses = scores.argmax(axis=1)
+    classes = scores.shape[1]
+    confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, guesses), 1)
-    return Evaluation(value, float((guesses == labels).mean()), confusion)
+    own = np.take_along_axis(scores, np.asarray(labels)[:, None], axis=1)
+    first = np.arange(classes) < np.asarray(labels)[:, None]  # of equal scores the first class wins
+    ranks = ((scores > own) | ((scores == own) & first)).sum(axis=1)
+    return Evaluation(loss, float((guesses == labels).mean()), confusion, ranks)

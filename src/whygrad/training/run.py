@@ -6,6 +6,7 @@ checkpoints/          the last two training states
 model.safetensors     the trained parameters, under the names that they have in PyTorch
 best.safetensors      with early stopping, the best ones so far
 summary.json          what the finished run reached
+stopped.json          why the monitor stopped the run, until it is resumed
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,14 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-from whygrad.errors import FileError, NonFiniteError, WhygradError
+from whygrad.data import Progress
+from whygrad.errors import DataError, FileError, LostError, NonFiniteError, OptionError, WhygradError
 from whygrad.layers import Layer, count
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
 from whygrad.training.early_stopping import EarlyStopping
 from whygrad.training.evaluate import Evaluation, evaluate
+from whygrad.training.facts import Facts
 from whygrad.training.files import (
     pack_arrays,
     pack_json,
@@ -42,13 +46,14 @@ from whygrad.training.files import (
 )
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics
-from whygrad.training.recipe import Experiment, Recipe, prepare
+from whygrad.training.monitor import Lost, Monitor
+from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
 
 _CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
-_CHECKPOINTS = "checkpoints"
+_CHECKPOINTS, _STOPPED = "checkpoints", "stopped.json"
 
 
 class Run:
@@ -63,6 +68,8 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: What the step just made gave on the images held out for validation; nothing within an epoch.
+        self.validation: dict[str, float] = {}
         if not (path / _CONFIG).is_file():
             received = "a directory without config.json" if path.is_dir() else "no such directory"
             remedy = "name the directory that whygrad train wrote, such as runs/digits-1"
@@ -73,6 +80,11 @@ class Run:
         except (WhygradError, TypeError) as error:
             remedy = "restore the file or start a new run"
             raise FileError(str(path / _CONFIG), "a recipe", str(error), remedy) from None
+
+    def _repr_html_(self) -> str:
+        from whygrad.training.rendering import run_html  # noqa: PLC0415  (only where something is shown)
+
+        return run_html(self)
 
     @property
     def threads(self) -> int:
@@ -87,20 +99,60 @@ class Run:
             raise FileError(str(self.path / _CONFIG), "a number of threads", f"{threads!r}", remedy)
         return threads
 
+    @property
+    def facts(self) -> Facts | None:
+        """What the run knows of its data; None if an earlier version wrote it.
+
+        Raises:
+            FileError: what stands there cannot be understood.
+        """
+        if "data" not in self.config:
+            return None
+        try:
+            return Facts.from_dict(str(self.path / _CONFIG), self.config["data"])
+        except DataError as error:
+            raise FileError(error.where, error.expected, error.received, error.remedy) from None
+
+    @property
+    def watched(self) -> bool:
+        """Whether the run was begun with a monitor."""
+        return self.config.get("watch") is True
+
+    @property
+    def stopped(self) -> dict[str, Any] | None:
+        """Why the monitor stopped the run: ``step``, ``reason`` and ``restored_step``; None if it did not.
+
+        Raises:
+            FileError: what stands there is damaged.
+        """
+        return read_json(self.path / _STOPPED) if (self.path / _STOPPED).exists() else None
+
     @classmethod
-    def create(cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs")) -> Run:
+    def create(
+        cls,
+        recipe: Recipe,
+        path: Path | None = None,
+        parent: Path = Path("runs"),
+        *,
+        facts: Facts | None = None,
+        watch: bool = False,
+    ) -> Run:
         """Make the directory of a new run.
 
         Args:
             recipe: its recipe.
             path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
+            facts: what is known of its data, so that it can be used without them.
+            watch: whether it is to be trained with a monitor, which a resumed run remembers.
 
         Raises:
             FileError: the directory is in use or cannot be written.
         """
         made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
-        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()})}
+        made_with |= {"watch": True} if watch else {}
+        data = {} if facts is None else {"data": facts.to_dict()}
+        files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()} | data)}
         if path is not None:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 remedy = "choose another directory, or continue it with --resume"
@@ -115,7 +167,7 @@ class Run:
         _make_parents(parent / "run")
         number = 1
         while True:
-            numbered = parent / f"{recipe.data}-{number}"
+            numbered = parent / f"{recipe.request.name}-{number}"
             if not numbered.exists():
                 try:
                     write_directory(numbered, files, folders=(_CHECKPOINTS,))
@@ -142,18 +194,68 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
-    def steps(self, experiment: Experiment) -> Iterator[Step]:
+    def amend(self, learning_rate: float) -> None:
+        """Go on with another learning rate from where the monitor stopped the run.
+
+        ``config.json`` gets the new recipe, and remembers the rates before it.
+
+        Raises:
+            OptionError: the monitor did not stop this run, or a learning rate outside its domain.
+            FileError: no room to write.
+        """
+        if self.stopped is None:
+            remedy = "leave the other options out: the run remembers them"
+            received = "a learning rate for one that nothing stopped"
+            raise OptionError("--resume", "another learning rate for a run that was stopped", received, remedy)
+        recipe = replace(self.recipe, learning_rate=learning_rate)
+        rates = [*self.config.get("earlier_learning_rates", []), self.recipe.learning_rate]
+        config = self.config | {"recipe": recipe.to_dict(), "earlier_learning_rates": rates}
+        write_file(self.path / _CONFIG, pack_json(config))
+        self.config, self.recipe = config, recipe
+
+    def _checkpoints(self, experiment: Experiment) -> Checkpoints:
+        """Return the run's checkpoints, also those of learning rates that it was begun with."""
+        earlier = self.config.get("earlier_learning_rates", [])
+        try:
+            before = [plan(replace(self.recipe, learning_rate=rate), experiment.facts).optimizer for rate in earlier]
+        except (WhygradError, TypeError) as error:
+            remedy = "restore the file or start a new run"
+            raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
+        return Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer, before)
+
+    def monitor(self, experiment: Experiment) -> Monitor:
+        """Return a monitor for ``steps``."""
+        data = experiment.train
+        return Monitor(
+            experiment.model,
+            data.images,
+            data.labels,
+            loss=experiment.loss,
+            batch_size=min(self.recipe.batch_size, len(data.labels)),
+        )
+
+    def steps(
+        self, experiment: Experiment, monitor: Monitor | None = None, *, keep_gradients: bool = False
+    ) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
 
         Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
-        stops, be it by an exception.
+        stops, be it by an exception. A monitor's signals are written with them. When it says that the run is lost,
+        checkpoints of what went wrong are dropped, so that the last one is the last good one, and what happened
+        is written to ``stopped.json``.
+
+        Args:
+            experiment: what the recipe stands for.
+            monitor: a new one, or None.
+            keep_gradients: let each step hold its gradients.
 
         Raises:
             FileError: a damaged checkpoint, or no room to write.
-            NonFiniteError: the loss is not finite any more.
+            NonFiniteError: the loss is not finite any more, and there is no monitor.
+            LostError: the monitor says that the run is lost, and why.
         """
         with self._locked():
-            yield from self._steps(experiment)
+            yield from self._steps(experiment, monitor, keep_gradients)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -173,9 +275,9 @@ class Run:
         finally:
             os.close(handle)
 
-    def _steps(self, experiment: Experiment) -> Iterator[Step]:
+    def _steps(self, experiment: Experiment, monitor: Monitor | None, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
-        checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
+        checkpoints = self._checkpoints(experiment)
         for directory in (self.path, checkpoints.directory):
             sweep(directory)
         state = checkpoints.latest()
@@ -186,6 +288,9 @@ class Run:
         check_parameters(self.path, experiment.model, state.params)
         metrics = Metrics(self.path / "metrics.jsonl", state.step)
         stopping = self._stopping(metrics)
+        if monitor is not None:
+            monitor.begin(state.params, state, metrics.records)
+        (self.path / _STOPPED).unlink(missing_ok=True)
         steps = fit(
             experiment.model,
             state.params,
@@ -196,25 +301,53 @@ class Run:
             rng=generator(state.rng),
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
+            drop_last=recipe.drop_last,
+            augment=experiment.augment,
             clip=experiment.clip,
             resume=state,
+            keep_gradients=keep_gradients,
         )
         last = None
         with closing(metrics):
             try:
                 while stopping is None or not stopping.stopped:
-                    step = next(steps, None)
+                    step = self._next(steps, monitor)
                     if step is None:
                         break
-                    metrics.write(step, **self._validate(experiment, step, stopping))
+                    signals = monitor.update(step) if monitor is not None else {}
+                    self.validation = self._validate(experiment, step, stopping)
+                    metrics.write(step, **self.validation, **signals)
                     last = step
+                    if monitor is not None and monitor.lost is not None:
+                        raise self._lost(monitor.lost)
                     if step.ends_epoch:
                         metrics.sync()
                         checkpoints.save(step)
                     yield step
             finally:
-                if last is not None:
+                if monitor is not None and monitor.lost is not None:
+                    self._restore(checkpoints, monitor.lost)
+                elif last is not None:
                     checkpoints.save(last)
+
+    def _next(self, steps: Iterator[Step], monitor: Monitor | None) -> Step | None:
+        """Return the next step, None at the end; a monitor says why there is none."""
+        try:
+            return next(steps, None)
+        except NonFiniteError:
+            if monitor is None:
+                raise
+            raise self._lost(monitor.failed()) from None
+
+    def _lost(self, lost: Lost) -> LostError:
+        return lost.error(f"go on with: whygrad train --resume {self.path} --learning-rate, and a lower one")
+
+    def _restore(self, checkpoints: Checkpoints, lost: Lost) -> None:
+        """Leave the run as it was when nothing was wrong yet, and write down why."""
+        checkpoints.restore(lost.good)
+        restored = lost.good.step if lost.good is not None else 0
+        stopped = {"step": lost.step, "reason": lost.reason, "restored_step": restored}
+        write_file(self.path / _STOPPED, pack_json(stopped))
 
     def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
         """Return the early stopping of the recipe, if any, as far as it came before this run was interrupted."""
@@ -243,7 +376,7 @@ class Run:
             FileError: no room to write, or no checkpoint to finish from.
             NonFiniteError: the last update left parameters that give no finite loss.
         """
-        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
+        state = self._checkpoints(experiment).latest()
         if state is None:
             raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
         params = state.params
@@ -271,7 +404,7 @@ class Run:
         write_file(self.path / _SUMMARY, pack_json(summary))
         return summary, result
 
-    def parameters(self, experiment: Experiment) -> dict[str, Array]:
+    def parameters(self, experiment: Experiment | Plan) -> dict[str, Array]:
         """Return the trained parameters, or those of the last checkpoint of a run that is not finished.
 
         Raises:
@@ -279,16 +412,25 @@ class Run:
         """
         if (self.path / _MODEL).exists():
             return self._read_parameters(_MODEL, experiment.model)
-        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
+        state = self._checkpoints(experiment).latest()
         if state is None:
             remedy = f"train it with: whygrad train --resume {self.path}"
             raise FileError(str(self.path), "trained parameters", "a run that has not begun", remedy)
         check_parameters(self.path, experiment.model, state.params)
         return state.params
 
-    def experiment(self) -> Experiment:
-        """Return what the run's recipe stands for."""
-        return prepare(self.recipe)
+    def experiment(self, *, progress: Progress | None = None) -> Experiment:
+        """Return what the run's recipe stands for, with its data.
+
+        Raises:
+            FileError, DataError: the data are not there, or are not those that the run was begun with.
+        """
+        return prepare(self.recipe, self.facts, progress=progress)
+
+    def plan(self) -> Plan:
+        """Return what the run's recipe stands for but for the data, which need not be there."""
+        facts = self.facts
+        return plan(self.recipe, self.experiment().facts if facts is None else facts)
 
     def _read_parameters(self, name: str, model: Layer) -> dict[str, Array]:
         path = self.path / name

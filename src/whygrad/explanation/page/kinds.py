@@ -15,10 +15,10 @@ import numpy as np
 
 from whygrad.explanation.page.arrays import Bytes
 from whygrad.explanation.terms import RULES, Call, Term, avg_pool2d, conv2d, conv_transpose2d, max_pool2d, total
-from whygrad.explanation.terms.rule import every
+from whygrad.explanation.terms.rule import Cell, every
 from whygrad.ops.windows import Geometry
 
-#: Entries of a loss's gradient whose terms are written out, at most.
+#: Entries whose terms are written out, at most.
 _MOST_LISTED = 4096
 Kind = dict[str, Any]
 
@@ -82,7 +82,7 @@ def _global_mean(call: Call, kept: Bytes) -> Kind:
 def _pointwise(call: Call, kept: Bytes) -> Kind:
     """Return what every entry of dy is multiplied by, and what the rule says that y is."""
     rules, shape = RULES[call.op], call.y.shape
-    filled = call if call.dy is not None else Call(call.op, call.inputs, call.options, call.y, np.zeros(shape))
+    filled = call if call.dy is not None else _with_zeros(call)
     slope, value = np.zeros(shape), np.zeros(shape)
     for index in every(*shape):
         value[index] = total(rules["y"].terms(call, *index))
@@ -149,24 +149,41 @@ def _normalised(over: str, call: Call, mean: Any, variance: Any, kept: Bytes) ->
 
 
 def _listed(call: Call, kept: Bytes) -> Kind:
-    """Return a loss's terms as they are: there are few."""
+    """Return every term of every entry as it is, where there are few."""
     del kept
-    rules, z = RULES[call.op], call.inputs["z"]
-    if z.size > _MOST_LISTED:
-        return {"kind": "opaque", "why": "The loss has too many terms to be written out on a page."}
-    value = [_written(call, term) for term in rules["y"].terms(call)]
-    slopes = [[_written(call, term) for term in rules["dz"].terms(call, *index)] for index in every(*z.shape)]
+    rules = RULES[call.op]
+    if sum(array.size for array in (call.y, *call.inputs.values())) > _MOST_LISTED:
+        return {"kind": "opaque", "why": "It has too many terms to be written out on a page."}
+    filled = call if call.dy is not None or not call.y.ndim else _with_zeros(call)
+    slopes = {
+        name: [
+            [_written(call, term) for term in rules[f"d{name}"].terms(filled, *index)] for index in every(*a.shape)
+        ]
+        for name, a in call.inputs.items()
+    }
+    value = [[_written(call, term) for term in rules["y"].terms(call, *index)] for index in every(*call.y.shape)]
     return {"kind": "listed", "value": value, "slopes": slopes}
 
 
+def _with_zeros(call: Call) -> Call:
+    """Return a call whose dy is 0, where E does not depend on it."""
+    return Call(call.op, call.inputs, call.options, call.y, np.zeros(call.y.shape))
+
+
 def _written(call: Call, term: Term) -> list[Any]:
-    """Return a term's factors, each with its text, value and the predictions it is made of."""
-    shape = call.inputs["z"].shape
+    """Return a term's factors, each with its text, value and the entries it is made of."""
     factors = []
     for factor in term.factors:
-        cells = [int(np.ravel_multi_index(cell.index, shape)) for cell in factor.cells if cell.array == "z"]
+        cells = [
+            [c.array, _flat(call, c)] for c in factor.cells if c.array in ("y", "dy") or c.array in call.inputs
+        ]
         factors.append([factor.text, factor.value, cells])
     return factors
+
+
+def _flat(call: Call, cell: Cell) -> int:
+    shape = call.inputs[cell.array].shape if cell.array in call.inputs else call.y.shape
+    return int(np.ravel_multi_index(cell.index, shape)) if shape else 0
 
 
 _KINDS: dict[str, Callable[[Call, Bytes], Kind]] = {
@@ -176,13 +193,16 @@ _KINDS: dict[str, Callable[[Call, Bytes], Kind]] = {
     "avg_pool2d": _mean,
     "global_avg_pool2d": _global_mean,
     "max_pool2d": _largest,
-    **dict.fromkeys(("add", "concat", "flatten", "pad2d", "upsample_nearest2d"), _routed),
     **dict.fromkeys(
-        ("dropout", "elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"), _pointwise
+        ("add", "concat", "flatten", "pad2d", "reshape", "take2d", "transpose", "upsample_nearest2d"), _routed
+    ),
+    **dict.fromkeys(
+        ("clip", "dropout", "elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh"), _pointwise
     ),
     **dict.fromkeys(("softmax", "log_softmax"), _rows),
     "batch_norm2d": _batch_norm,
     "layer_norm": _layer_norm,
+    **dict.fromkeys(("lrn", "mul", "scale"), _listed),
     **dict.fromkeys(
         ("binary_cross_entropy", "cross_entropy", "half_squared_error", "hinge", "mean_squared_error"), _listed
     ),

@@ -343,18 +343,19 @@ const normalised = {
   },
 };
 
-/** Losses: their terms are few and come written out. */
+/** Losses, and small calls of other operations: their terms are few and come written out. */
 const listed = {
   made(layer, factors) {
-    const z = layer.get("z");
-    return factors.map(([text, value, cells]) => number(text, value, cells.map((at) => entry(z, at))));
+    return factors.map(([text, value, cells]) =>
+      number(text, value, cells.map(([name, at]) => entry(layer.get(name), at))),
+    );
   },
-  *y(layer) {
-    for (const factors of layer.value) yield term(this.made(layer, factors));
+  *y(layer, flat) {
+    for (const factors of layer.value[flat]) yield term(this.made(layer, factors));
   },
   *d(layer, argument, flat) {
-    const turned = layer.sign < 0 ? [number("−1", -1)] : [];
-    for (const factors of layer.slopes[flat]) yield term([...turned, ...this.made(layer, factors)]);
+    const turned = layer.sign < 0 && layer.output === "E" ? [number("−1", -1)] : [];
+    for (const factors of layer.slopes[argument][flat]) yield term([...turned, ...this.made(layer, factors)]);
   },
 };
 

@@ -10,6 +10,7 @@ from whygrad.explanation.terms import (
     avg_pool2d,
     batch_norm2d,
     binary_cross_entropy,
+    clip,
     concat,
     conv2d,
     conv_transpose2d,
@@ -25,23 +26,30 @@ from whygrad.explanation.terms import (
     leaky_relu,
     linear,
     log_softmax,
+    lrn,
     max_pool2d,
     mean_squared_error,
+    mul,
     pad2d,
     relu,
+    reshape,
+    scale,
     sigmoid,
     silu,
     softmax,
     softplus,
+    take2d,
     tanh,
+    transpose,
     upsample_nearest2d,
 )
 from whygrad.explanation.terms.rule import Rule
 
 _MODULES = (
-    add, avg_pool2d, batch_norm2d, binary_cross_entropy, concat, conv2d, conv_transpose2d, cross_entropy, dropout,
-    elu, flatten, gelu, global_avg_pool2d, half_squared_error, hinge, layer_norm, leaky_relu, linear, log_softmax,
-    max_pool2d, mean_squared_error, pad2d, relu, sigmoid, silu, softmax, softplus, tanh, upsample_nearest2d,
+    add, avg_pool2d, batch_norm2d, binary_cross_entropy, clip, concat, conv2d, conv_transpose2d, cross_entropy,
+    dropout, elu, flatten, gelu, global_avg_pool2d, half_squared_error, hinge, layer_norm, leaky_relu, linear,
+    log_softmax, lrn, max_pool2d, mean_squared_error, mul, pad2d, relu, reshape, scale, sigmoid, silu, softmax,
+    softplus, take2d, tanh, transpose, upsample_nearest2d,
 )  # fmt: skip
 
 #: By the name of the operation or loss, then by the name of the array: "y", "dx", "dw", ...

@@ -1,0 +1,1 @@
+"""What people get wrong, one file for each operation."""
