@@ -232,7 +232,8 @@ class _Examination:
                 yield Evidence("data", (replace(inputs, also=also),))
         for suspicion in self._weights():
             first = self._tried(suspicion, given)
-            if first is not None and numbers.cause in (None, "overflow"):
+            fragile = any(f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings)
+            if first is not None and numbers.cause in (None, "overflow") and not fragile:
                 yield Evidence("start", (first,))
         yield numbers
 
@@ -307,9 +308,10 @@ class _Examination:
                 explained = True
                 yield Evidence(found.output, (self._with_more(found, given),))
         if not given.finite and not explained:
-            numbers = examine_numbers(subject, given.params)
+            numbers = self._where_not_finite(given)
             if numbers.findings:
-                yield numbers
+                first = shown_by(numbers.findings[0], given)
+                yield numbers._replace(findings=(first, *numbers.findings[1:]))
                 return
         if not explained and strong:
             tries = "; ".join(str(t) for t in self.trials[-len(strong[0].remedies) :])
@@ -415,9 +417,10 @@ class _Examination:
 
     def _where_not_finite(self, given: Trial) -> Evidence:
         """Return where numbers stop being finite in the step after the last finite one."""
-        numbers = examine_numbers(self.subject, given.params)
-        if numbers.findings:
-            return numbers
+        for batch in (None, self.subject.watched):
+            numbers = examine_numbers(self.subject, given.params, batch)
+            if numbers.findings:
+                return numbers
         try:
             after = self.subject.stepper()(dict(given.params), self.subject.batch)
         except CallFailed:

@@ -396,13 +396,9 @@ def _explained(
         if factor is not None:
             mended.factors[name] = factor
             known[name] = _by_factor(subject, name, factor, sums)
-    penalised = _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
-    known |= penalised
-    penalised = _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
-    known |= penalised
+    known |= _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
+    known |= _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
     rest = [n for n in readings if n not in known]
-    if rest and all(known[n].evidence.get("convention") for n in penalised) and not set(known) - set(penalised):
-        pass
     if rest or any(_could_be_one_fault(f) for f in known.values()):
         known |= _by_catalogue(subject, at, rest, known, claimed)
     _mend(mended, known, subject)
@@ -548,11 +544,16 @@ def _penalised_in_part(
             direction = np.zeros(w.shape)
             direction.flat[i] = typical(w)
             r = read(subject, at, claimed, name, direction)
+            if not r.weight:
+                continue
             noise = 10 * r.slope.error + 1e-9 * abs(r.claimed)
             ratios.append((r.claimed - r.slope.value) / r.weight if abs(r.claimed - r.slope.value) > noise else 0.0)
         off = np.array([x for x in ratios if x])
         if len(off) >= max(4, len(ratios) // 3) and np.ptp(off) < 0.01 * abs(float(np.median(off))):
             middle = float(np.median(off))
+            if middle > 0 and name not in penalty(subject):
+                found[name] = _of_penalty(subject, name, middle)
+                continue
             says = (
                 f"the gradient of {name} is right but for {middle:+.4g}·{name} in {len(off)} of "
                 f"{len(ratios)} entries that were compared: a regulariser of part of it"
