@@ -159,7 +159,7 @@ def arguments_exchanged(dy, x, w, b, stride, pad):
         (windows_within_the_image_alone, "dw", "border_missing"),
         (one_image_for_the_batch, "dx", "axis_wrong"),
         (arguments_exchanged, "dx", "kernel_not_rotated"),
-        (cut_by_one, "dx", "padding_not_cropped"),
+        (cut_by_one, "dx", "forward_backward_padding_disagree"),
         (gradient_by_the_forward_function, "dx", "bias_added_to_gradient"),
         (gradient_by_the_forward_function, "dw", "bias_added_to_gradient"),
         (taps_counted_by_columns, "dx", "height_width_mixed_up"),
