@@ -450,6 +450,20 @@ def test_what_mixes_entries_or_bends_dy_is_no_formula_of_x():
     assert diagnose(lambda dy, x: np.tanh(dy) * np.cos(2 * x), None, np.sin).cause is None
 
 
+# Dropout
+
+
+def test_a_mask_that_is_drawn_again_from_a_generator_of_its_own():
+    def forward(x, p, rng):
+        mask = rng.random(x.shape) >= p
+        return x * mask / (1 - p), {"mask": mask, "p": p}
+
+    def backward(dout, cache):
+        return dout * (np.random.rand(*dout.shape) >= cache["p"]) / (1 - cache["p"])  # noqa: NPY002
+
+    assert diagnose(backward, "dropout", forward).cause == "dropout_mask_resampled"
+
+
 # Losses
 
 
