@@ -177,7 +177,8 @@ def _judged(
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
     if backward is not None:
-        told = changing(code, outcomes)
+        drawn_anew = subject.name == "dropout" and masks.resampled(outcomes) is not None
+        told = {} if drawn_anew else changing(code, outcomes)
         findings = judged(subject, [o for o in code.outputs if o not in told], outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
         findings = [as_formula(subject, finding, code, outcomes) for finding in findings]
