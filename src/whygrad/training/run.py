@@ -217,9 +217,7 @@ class Run:
         """Return the run's checkpoints, also those of learning rates that it was begun with."""
         earlier = self.config.get("earlier_learning_rates", [])
         try:
-            before = [
-                plan(replace(self.recipe, learning_rate=rate), experiment.facts).optimizer for rate in earlier
-            ]
+            before = [plan(replace(self.recipe, learning_rate=rate), experiment.facts).optimizer for rate in earlier]
         except (WhygradError, TypeError) as error:
             remedy = "restore the file or start a new run"
             raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
