@@ -4,11 +4,10 @@ import numpy as np
 
 from whygrad.diagnosis.catalogue import predict
 from whygrad.diagnosis.probes import Probe
-from whygrad.diagnosis.registry import NAMED, subject
+from whygrad.diagnosis.registry import subject
 from whygrad.ops.registry import OPERATIONS
 
-ASKED = {name: next((k for k, v in NAMED.items() if v == name), name) for name in OPERATIONS}
-SUBJECTS = {asked: subject(asked) for asked in ASKED.values()}
+SUBJECTS = {name: subject(name) for name in OPERATIONS}
 #: Every mistake with each output that it is about.
 ENTRIES = [
     (name, m, output) for name, s in SUBJECTS.items() for m in s.mistakes for output in m.outputs if output != "y"
