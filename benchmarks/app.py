@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from threadpoolctl import threadpool_limits
 
 from benchmarks import accuracy as accuracy_command
 from benchmarks import check as check_command
@@ -20,11 +21,14 @@ from benchmarks import memory as memory_command
 from benchmarks import recipes as recipes_command
 from benchmarks import start as start_command
 from benchmarks import train as train_command
+from benchmarks import training as training_command
+from benchmarks import watch as watch_command
 from benchmarks.idx import DataFileError, read_mnist
 from benchmarks.networks import MODELS, NETWORKS, Network
 from benchmarks.processes import ChildError
 from benchmarks.report import Report
 from benchmarks.settings import Settings
+from benchmarks.training_faults.registry import scenarios
 from whygrad.errors import WhygradError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -165,6 +169,58 @@ def diagnose(
     """How often the cause of a wrong gradient is named, over a folder of cases; their files are executed."""
     _, report = _prepare("diagnose", 1, (None, 1, 1), False, json, False)
     diagnose_command.measure(folder, report)
+    _finish(report)
+
+
+@app.command()
+def training(
+    kinds: Annotated[
+        list[str] | None, typer.Option(help="A kind of fault, or no_bug; may be repeated. All if left out.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Trainings of each kind at most.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the division of the data and the first weights.")] = 0,
+    mnist: Annotated[
+        Path | None, typer.Option(help="Folder of MNIST's four gzipped IDX files, in place of the digits.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Do not diagnose: train, and tell which fault does which harm.")
+    ] = False,
+    json: Json = None,
+) -> None:
+    """How often the cause is named why a training fails, over generated trainings with a fault and without."""
+    _, report = _prepare("training", 1, (None, 1, 1), False, json, False)
+    report.content["options"] |= {"kinds": kinds, "limit": limit, "seed": seed, "mnist": mnist is not None}
+    try:
+        chosen = training_command.chosen(list(scenarios(mnist, seed)), kinds or [], limit)
+    except ValueError as error:
+        known = ", ".join(sorted({s.kind for s in scenarios(mnist, seed)}))
+        raise typer.BadParameter(f"expected one of {known}, received {error}", param_hint="--kinds") from None
+    with threadpool_limits(1, "blas"):
+        (training_command.check if verify else training_command.measure)(chosen, report)
+    _finish(report)
+
+
+@app.command()
+def watch(
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"One of {', '.join(n.key for n in watch_command.WATCHED)}; may be repeated. All if left out."
+        ),
+    ] = None,
+    threads: Threads = None,
+    rounds: Rounds = None,
+    quick: Quick = False,
+    json: Json = None,
+) -> None:
+    """What it costs to watch a training."""
+    known = {n.key: n for n in watch_command.WATCHED}
+    for key in network or ():
+        if key not in known:
+            raise typer.BadParameter(f"expected one of {', '.join(known)}, received {key}", param_hint="--network")
+    settings, report = _prepare("watch", threads, (rounds, 11, 3), quick, json, False)
+    with machine.using(settings.threads, torch=False):
+        watch_command.measure([n for n in known.values() if not network or n.key in network], settings, report)
     _finish(report)
 
 

@@ -30,11 +30,11 @@ MAY_IMPORT = {
     "models": LAYERS | {"models"},
     "optim": KERNELS | {"engines", "optim"},
     "data": BASE | {"data"},
-    "training": LOSSES | LAYERS | {"models", "optim", "data", "training"},
+    "training": LOSSES | LAYERS | {"models", "optim", "data", "training", "checking"},
     "checking": LOSSES | LAYERS | {"checking"},
     "explanation": LOSSES | LAYERS | {"models", "optim", "training", "checking", "explanation"},
     "reporting": LOSSES | LAYERS | {"models", "optim", "data", "training", "checking", "reporting"},
-    "diagnosis": OPS | {"checking", "diagnosis"},
+    "diagnosis": LOSSES | LAYERS | {"optim", "checking", "diagnosis"},
     "interop": LOSSES
     | LAYERS
     | {"models", "optim", "data", "training", "checking", "explanation", "diagnosis", "interop"},

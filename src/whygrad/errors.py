@@ -53,6 +53,10 @@ class GradientError(WhygradError, ArithmeticError):
     """A gradient that disagrees with its finite differences."""
 
 
+class LostError(WhygradError):
+    """A training that has no hope of learning any more."""
+
+
 class FileError(WhygradError):
     """A file or directory that is missing, damaged or cannot be written."""
 

@@ -14,9 +14,11 @@ from whygrad.ops import OPERATIONS
 #: Largest error of a right gradient of a smooth function, relative to its largest entry.
 EXACT = 1e-9
 SMALL = {
+    "compact_cnn": (1, 8, 8),
     "digits_cnn": (1, 8, 8),
     "lenet5": (1, 12, 12),
     "mnist_cnn": (1, 6, 6),
+    "vgg_slim": (1, 8, 8),
     "vgg_small": (3, 8, 8),
     "resnet20": (3, 8, 8),
 }

@@ -1,6 +1,7 @@
 """Training on a person's own data from the command line."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -163,6 +164,17 @@ def test_a_run_with_augmentation_that_was_interrupted_ends_like_one_that_was_not
         steps.close()
         assert whygrad("train", "--resume", "broken").code == 0
         assert (tmp_path / "broken/model.safetensors").read_bytes() == wanted
+
+
+MNIST = os.environ.get("WHYGRAD_MNIST")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MNIST, reason="WHYGRAD_MNIST names no folder with MNIST")
+def test_mnist_is_learned_to_99_per_cent(whygrad):
+    result = whygrad("train", "mnist", "--data-dir", MNIST, "--json", timeout=3600)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["test_accuracy"] >= 0.99
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,14 @@ def layer(tmp_path):
     return layer
 
 
+def test_the_readme_shows_what_its_wrong_convolution_gives(capsys):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n([^`]*whygrad\.diagnose\([^`]*)```\s*```text\n(.*?)```", readme, re.DOTALL)
+    code, shown = example
+    exec(compile(code, "README block", "exec"), {})
+    assert plain(capsys.readouterr().out) == plain(shown)
+
+
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_the_guide_shows_what_its_python_prints(number, capsys):
     code, shown = BLOCKS[number]

@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,8 +198,6 @@ def mirrored(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("WHYGRAD_CACHE_DIR", str(tmp_path / "cache"))
     with serving(files) as running:
-        from dataclasses import replace
-
         monkeypatch.setitem(
             named.NAMED, "mnist", replace(NAMED["mnist"], files=known, mirrors=(NOBODY, running.address))
         )
@@ -214,8 +213,6 @@ def test_a_named_set_is_downloaded_into_the_cache_and_read_from_there(mirrored, 
 
 
 def test_offline_one_sentence_says_where_to_put_which_files(monkeypatch, tmp_path):
-    from dataclasses import replace
-
     monkeypatch.setenv("WHYGRAD_CACHE_DIR", str(tmp_path))
     offline = replace(NAMED["kmnist"], mirrors=(NOBODY,))
     with pytest.raises(FileError) as caught:
@@ -225,6 +222,15 @@ def test_offline_one_sentence_says_where_to_put_which_files(monkeypatch, tmp_pat
         " (ConnectionError); put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz,"
         f" t10k-labels-idx1-ubyte.gz into {tmp_path}/data/kmnist, or name their folder with --data-dir"
     )
+
+
+def test_offline_a_copy_that_is_not_the_published_one_is_said_to_be_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("WHYGRAD_CACHE_DIR", str(tmp_path))
+    folder = tmp_path / "data/mnist"
+    write_idx_set(folder)
+    with refusal(FileError, "received a file of that name that is not the published one, and of mirrors "):
+        replace(NAMED["mnist"], mirrors=(NOBODY,)).load()
+    assert len(NAMED["mnist"].load(folder).train.labels) == 200
 
 
 def test_the_hashes_and_sizes_are_sound():

@@ -9,6 +9,8 @@ from tests.diagnosis.planting import ENTRIES, FORWARDS, SUBJECTS, forward_of, na
 from whygrad.diagnosis import diagnose
 from whygrad.diagnosis.catalogue import CHAINED, predict
 from whygrad.diagnosis.differences import differences
+from whygrad.diagnosis.registry import ALIASES
+from whygrad.ops.registry import OPERATIONS
 
 #: What is declared, since code that is wrong in one layout may be right in another.
 WEIGHTS = {"linear": "OI"}
@@ -83,7 +85,10 @@ def test_planted_mistakes_are_named_at_many_configurations(name):
 
 
 def _pairs(name, count, seed):
-    """Yield two mistakes of one output that can be made at once, both of which change something, and a seed."""
+    """Yield two mistakes of one output that can be made at once, and a seed.
+
+    Together they do what no single mistake does: where one does, nobody can tell.
+    """
     rng, target = np.random.default_rng(seed), SUBJECTS[name]
     tries = 0
     while count and tries < 500:
@@ -94,7 +99,7 @@ def _pairs(name, count, seed):
         if a.joint == b.joint and a.joint not in CHAINED:
             continue
         probes = target.probes(target, np.random.default_rng(tries), {})
-        if all(_differ(probes, output, (a, b), fewer) for fewer in ((), (a,), (b,))):
+        if all(_differ(probes, output, (a, b), fewer) for fewer in ((), *((m,) for m in mistakes))):
             count -= 1
             yield output, (a, b), tries
 
@@ -153,3 +158,8 @@ def test_a_wrong_forward_is_named(name):
             found = diagnose(None, name, function, layout=layout_of(name), weights=WEIGHTS.get(name), seed=4)
             assert not found.healthy
             assert named(found, m.label), f"{m.label} ({m.does})\n{found}"
+
+
+def test_no_other_name_hides_an_operation():
+    assert not set(ALIASES) & set(OPERATIONS)
+    assert set(ALIASES.values()) <= set(OPERATIONS)

@@ -34,7 +34,11 @@ def trained(digits):
 
 
 @pytest.mark.filterwarnings("default")  # the checks provoke warnings
-@checks.parametrize_with_checks([CNNClassifier(epochs=15)])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    list(checks.estimator_checks_generator(CNNClassifier(epochs=15))),
+    ids=lambda value: getattr(getattr(value, "func", value), "__name__", ""),
+)
 def test_what_scikit_learn_asks_of_an_estimator(estimator, check):
     check(estimator)
 

@@ -220,7 +220,7 @@ def test_release_drops_what_nested_layers_saved():
     model = Sequential(inner=Sequential(Tanh(), Tanh()), last=Tanh())
     y, pullback, _ = model({}, *images((3,)))
     (saved,) = pullback.args
-    inner = saved.pullbacks[0].pullback
+    _, inner, _ = saved.pullbacks[0]
     pullback(y, release=True)
     assert saved.pullbacks == []
     assert inner.args[0].pullbacks == []

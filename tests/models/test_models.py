@@ -14,6 +14,7 @@ from whygrad.models import MODELS, digits_cnn, lenet5, mnist_cnn, model_builder,
 KNOWN = 1e-7  # how well a right gradient must be known, relative to its largest entry
 COUNTS = {
     "compact_cnn": 421738,
+    "vgg_slim": 141418,
     "digits_cnn": 9978,
     "lenet5": 61706,
     "mnist_cnn": 1199882,
@@ -26,6 +27,7 @@ SMALL = {
     "digits_cnn": (1, 4, 4),
     "lenet5": (1, 12, 12),
     "mnist_cnn": (1, 6, 6),
+    "vgg_slim": (1, 8, 8),
     "vgg_small": (3, 8, 8),
     "resnet20": (3, 8, 8),
 }
@@ -41,7 +43,7 @@ def test_every_model_is_registered_exported_and_counted():
 def test_an_unknown_model_is_refused_with_the_known_ones():
     with refusal(
         OptionError,
-        "model: expected one of compact_cnn, digits_cnn, lenet5, mnist_cnn, resnet20, vgg_small, received",
+        "model: expected one of compact_cnn, digits_cnn, lenet5, mnist_cnn, resnet20, vgg_slim, vgg_small, ",
     ):
         model_builder("alexnet")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 FOUND, UNKNOWN, USAGE = 1, 3, 2
 
 
+def _template(wanted: bool) -> None:
+    if wanted:
+        from whygrad.diagnosis.training.files import template  # noqa: PLC0415
+
+        sys.stdout.write(template())
+        raise typer.Exit
+
+
 def diagnose(
     target: Annotated[
         str,
         typer.Argument(
-            help="Your FILE.py or FILE.py:FORWARD,BACKWARD, which is executed; or a dump: .npz, .mat, .json."
+            help="Your FILE.py or FILE.py:FORWARD,BACKWARD, which is executed, or a training; or a dump: .npz, .mat, .json."
         ),
     ],
     op: Annotated[str | None, typer.Option(help="The operation; else what the file says as op.")] = None,
@@ -36,6 +45,16 @@ def diagnose(
     time_limit: Annotated[
         float, typer.Option(help="Seconds that one call of a file's function may take.", min=0.1)
     ] = 10.0,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Of a training: go on after the first certain cause.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="Of a training: what all of it may take; 15 if left out.", min=1.0)
+    ] = None,
+    template: Annotated[
+        bool,
+        typer.Option("--template", callback=_template, is_eager=True, help="Print a training to be filled in."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable diagnosis.")] = False,
 ) -> None:
     """Name the bug in a backward pass: what was done wrong, and how to mend it.
@@ -45,8 +64,11 @@ def diagnose(
     Exit code 0: healthy; 1: a bug was found; 2: there is nothing to judge, such as a file that cannot be read; 3:
     something is wrong, and the cause is not known.
 
+    A file with params, loss, learning_rate, and gradients or step is a training: it is said why it does not learn.
+
     Example: `whygrad diagnose my_layer.py --op conv2d`
     """
+    del template
     options = {
         "op": op,
         "stride": stride,

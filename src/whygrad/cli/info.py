@@ -29,6 +29,7 @@ def info(
             {
                 "config": opened.config,
                 "finished": summary is not None,
+                "stopped": opened.stopped,
                 "steps": records[-1]["step"] if records else 0,
                 "epochs": epochs,
                 "summary": summary,
@@ -47,6 +48,9 @@ def info(
         shown.print(_line(record))
     if summary is None:
         done = records[-1]["step"] if records else 0
+        if opened.stopped is not None:
+            why = "{reason}; restored is step {restored_step}".format_map(opened.stopped)
+            shown.print(f"\nstopped at step {opened.stopped['step']}: {console.plain(why)}")
         shown.print(f"\nunfinished, after {done} steps; continue with: whygrad train --resume {console.plain(run)}")
     else:
         accuracy = console.percent(summary["test_accuracy"])

@@ -34,7 +34,7 @@ _SAMPLE = 4
 #: Pictures that could not be read and are named on the screen.
 _NAMED = 10
 #: Options that are no choices of a recipe.
-_OTHERS = ("ctx", "data", "recipe", "out", "resume", "check", "tensorboard", "as_json")
+_OTHERS = ("ctx", "data", "recipe", "out", "resume", "check", "tensorboard", "watch", "as_json")
 _FOLDER = "For a folder: "
 
 
@@ -97,11 +97,21 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the images held out, initialisation, order and dropout.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/DATA-N if left out.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Continue this run, bit for bit; takes no other choices.")
+        Path | None,
+        typer.Option(
+            help="Continue this run, bit for bit; takes no other choices, save a --learning-rate if it was stopped."
+        ),
     ] = None,
     check: Annotated[bool, typer.Option(help="Check the gradients first.")] = True,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Write curves and histograms for TensorBoard into this directory.")
+    ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option(
+            "--watch/--no-watch",
+            help="Write to the metrics what goes on inside, and stop a run that is lost; remembered by the run.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one machine-readable summary.")] = False,
 ) -> None:
@@ -118,7 +128,7 @@ def train(
         if name not in _OTHERS and value is not None
     }
     chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "as_json"}:
+    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "watch", "learning_rate", "as_json"}:
         remedy = "leave the other options out: the run remembers them"
         raise OptionError("--resume", "a run and no other choices", "both", remedy)
     made = Recipe.suited(data, recipe, **given)
@@ -126,14 +136,17 @@ def train(
     with threadpool_limits(1, "blas"), _board(tensorboard) as board:
         with showing_progress() as progress:
             experiment = prepare(made, progress=progress) if resume is None else None
-            run = _opened(resume, made, out, experiment)
+            run = _opened(resume, made, out, experiment, watch=bool(watch))
+            if resume is not None and learning_rate is not None:
+                run.amend(learning_rate)
             set_num_threads(run.threads)
             experiment = experiment or run.experiment(progress=progress)
         shown = console.out() if not as_json else Console(quiet=True)
         summary = run.summary
         if summary is None:
             try:
-                summary = _train_and_report(run, experiment, shown, started, board, check=check)
+                watching = run.watched if watch is None else watch
+                summary = _train_and_report(run, experiment, shown, started, board, check=check, watch=watching)
             except KeyboardInterrupt:
                 console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
                 raise typer.Exit(130) from None
@@ -145,26 +158,35 @@ def train(
         console.print_json(summary)
 
 
-def _opened(resume: Path | None, recipe: Recipe, out: Path | None, experiment: Experiment | None) -> Run:
+def _opened(
+    resume: Path | None, recipe: Recipe, out: Path | None, experiment: Experiment | None, *, watch: bool
+) -> Run:
     if resume is not None:
         return Run(resume)
-    return Run.create(recipe, out, facts=None if experiment is None else experiment.facts)
+    return Run.create(recipe, out, facts=None if experiment is None else experiment.facts, watch=watch)
 
 
 def _train_and_report(
-    run: Run, experiment: Experiment, shown: Console, started: float, board: TensorBoard | None, *, check: bool
+    run: Run,
+    experiment: Experiment,
+    shown: Console,
+    started: float,
+    board: TensorBoard | None,
+    *,
+    check: bool,
+    watch: bool,
 ) -> dict[str, Any]:
     _introduce(run, experiment, shown)
-    compile_for(lambda: _rehearse(run, experiment, check=check))
+    compile_for(lambda: _rehearse(run, experiment, check=check, watch=watch))
     if check:
         _check_gradients(run, experiment, shown)
-    _train(run, experiment, board)
+    _train(run, experiment, board, watch=watch)
     summary, result = run.finish(experiment, time.perf_counter() - started)
     _report(run, experiment, summary, result, shown)
     return summary
 
 
-def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
+def _rehearse(run: Run, experiment: Experiment, *, check: bool, watch: bool) -> None:
     """Go once through all that a training computes."""
     recipe, data, rng = run.recipe, experiment.train, np.random.default_rng(0)
     params = experiment.model.init(rng)
@@ -184,6 +206,8 @@ def _rehearse(run: Run, experiment: Experiment, *, check: bool) -> None:
     )
     test = experiment.test.take(np.arange(min(_SAMPLE, len(experiment.test.labels))))
     evaluate(experiment.model, params, test.images, test.labels, loss=experiment.loss)
+    if watch:
+        run.monitor(experiment).begin(params)
     if check:  # in float64, where only the network itself is compiled
         exact = {name: array.astype(np.float64) for name, array in params.items()}
         images, labels = data.images[:_SAMPLE].astype(np.float64), data.labels[:_SAMPLE]
@@ -251,8 +275,8 @@ def _board(directory: Path | None) -> AbstractContextManager[TensorBoard | None]
     return TensorBoard(directory)
 
 
-def _train(run: Run, experiment: Experiment, board: TensorBoard | None) -> None:
-    """Train to the end, with a progress bar where somebody is looking."""
+def _train(run: Run, experiment: Experiment, board: TensorBoard | None, *, watch: bool) -> None:
+    """Train to the end, or until it is lost, with a progress bar where somebody is looking."""
     looking = console.progress_console()
     batches = batches_in(run.recipe, len(experiment.train.labels))
     bar = Progress(
@@ -265,7 +289,8 @@ def _train(run: Run, experiment: Experiment, board: TensorBoard | None) -> None:
     )
     with bar if looking is not None else nullcontext():
         task: Any = bar.add_task("training", total=run.recipe.epochs * batches, now="")
-        steps = run.steps(experiment, keep_gradients=board is not None)
+        monitor = run.monitor(experiment) if watch else None
+        steps = run.steps(experiment, monitor, keep_gradients=board is not None)
         try:
             for step in steps:
                 if board is not None:

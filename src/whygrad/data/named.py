@@ -78,7 +78,10 @@ class Named:
             if error.where == str(cached):  # no room
                 raise
             remedy = f"put {self._listed()} into {cached}, or name their folder with --data-dir"
-            raise FileError(self.name, f"{error.where} from a mirror", error.received, remedy) from None
+            received = error.received
+            if (cached / error.where).is_file():  # without a network only its hash speaks for it
+                received = f"a file of that name that is not the published one, and of mirrors {received}"
+            raise FileError(self.name, f"{error.where} from a mirror", received, remedy) from None
         return cached
 
     def load(self, data_dir: Path | None = None, *, progress: Progress | None = None) -> Parts:

@@ -101,9 +101,7 @@ def load_parts(request: Request, *, known: Known | None = None, progress: Progre
     """
     path = Path(request.data)
     if request.named:
-        _refuse_options(
-            request, "the data set", {"size": request.size, "colour": request.colour, "fit": request.fit}
-        )
+        _refuse_options(request, "the data set", _for_folders(request))
         if request.data == _EMBEDDED:
             _refuse_options(request, "the data set", {"data_dir": request.data_dir})
             return Loaded(Parts(load_digits(), None), {})
@@ -118,13 +116,19 @@ def load_parts(request: Request, *, known: Known | None = None, progress: Progre
             request.size, cast(Colour, request.colour), cast(Fit, request.fit or "crop"), request.strict
         )
         return Loaded(*read_folder(path, request.name, wanted, known=known, progress=progress))
-    _refuse_options(request, "the file", {"size": request.size, "colour": request.colour, "fit": request.fit})
+    _refuse_options(request, "the file", _for_folders(request))
     if images is not None:
         return Loaded(read_idx_set(images, request.name), {})
     if path.suffix.lower() == ".npz":
         return Loaded(read_npz(path, request.name), {})
     expected = "a folder of images, an .npz, or an IDX file such as train-images-idx3-ubyte.gz"
     raise OptionError("data", expected, repr(request.data), "name one of these")
+
+
+def _for_folders(request: Request) -> dict[str, object]:
+    """Return the choices that only a folder has a use for; None where none was made."""
+    strict = request.strict or None
+    return {"size": request.size, "colour": request.colour, "fit": request.fit, "strict": strict}
 
 
 def _refuse_options(request: Request, what: str, options: dict[str, object]) -> None:

@@ -1,14 +1,9 @@
-"""A network as a chain of known layers: found by its loss, and differentiated with a fault in one of them.
-
-Nobody is asked what their network is. The shapes of the parameters say which layers there may be; which
-activations, poolings and loss lie between them is tried until the loss comes out, at several parameters.
-"""
+"""A network as a chain of known layers, differentiated with a fault in one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +13,15 @@ from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject
 from whygrad.typing import Array
 
-#: What may stand between two layers, and after the last one.
-HIDDEN = ("relu", "sigmoid", "tanh", "identity", "leaky_relu", "softplus")
+#: What may stand after the last layer.
 LAST = ("identity", "softmax", "sigmoid", "tanh", "relu")
-#: Of the parameters at which a loss is compared: how many.
-DRAWS = 5
-EXACT = 1e-7
+#: Derivatives written with an activation's output.
+BY_OUTPUT: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda a: (a > 0) * 1.0,
+    "sigmoid": lambda a: a * (1 - a),
+    "tanh": lambda a: 1 - a * a,
+    "softplus": lambda a: 1 - np.exp(-a),
+}
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,13 @@ class Stage:
         """The operation as a diagnosis sees it."""
         return subject(self.kind)
 
-    def inputs(self, x: Array, params: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the operation's inputs in the usual shapes."""
+    def inputs(self, x: Array, params: Mapping[str, Array], entered: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the operation's inputs in the usual shapes; ``entered`` is what layers got, by their weights."""
+        if self.kind == "add":
+            other = entered.get(self.options["input of"])
+            if other is None or other.shape != x.shape:
+                raise ImpossibleError
+            return {"a": x, "b": other, "x": x}
         found = {"x": x}
         if "w" in self.params:
             w = params[self.params["w"]]
@@ -63,12 +66,32 @@ class Stage:
         return gradient
 
 
+def adding(name: str) -> Stage:
+    """Return the stage of a skip connection: it adds what entered the layer with these weights."""
+    return Stage("add", {}, {"input of": name})
+
+
 class Loss(NamedTuple):
     """What stands at the end of a chain."""
 
     name: str
     value: Callable[[Array, Array], float]
     gradient: Callable[[Array, Array], Array]
+
+
+class Penalty(NamedTuple):
+    """What a regulariser adds up."""
+
+    value: Callable[[Array], float]
+    gradient: Callable[[Array], Array]
+    biases: bool  #: whether biases are in it
+
+
+PENALTIES = {
+    "squares": Penalty(lambda a: float((a * a).sum()), lambda a: 2 * a, False),
+    "magnitudes": Penalty(lambda a: float(np.abs(a).sum()), np.sign, False),
+    "squares of all": Penalty(lambda a: float((a * a).sum()), lambda a: 2 * a, True),
+}
 
 
 def _log(a: Array) -> Array:
@@ -96,6 +119,7 @@ class Chain:
     per_sample: bool  #: whether the loss is divided by the number of samples
     factor: float
     regulariser: float  #: λ in λ·Σw²
+    penalty: str = "squares"  #: which sum λ multiplies, of ``PENALTIES``
     columns: bool = False  #: whether samples are columns
 
     def described(self) -> str:
@@ -122,15 +146,25 @@ class Chain:
         delta, last = self._through_the_end(delta, probes, goal, joints, last)
         deltas: dict[int, Array] = {}
         found: dict[str, Array] = {}
+        round_: dict[str, Array] = {}
         for k in reversed(range(last)):
             deltas[k] = delta
+            if self.stages[k].kind == "add":
+                delta = self._through_a_sum(k, probes, delta, joints, round_)
+                continue
             delta = self._through(k, probes, delta, params, joints, found)
+            skipped = round_.pop(self.stages[k].params.get("w", ""), None)
+            if (
+                skipped is not None and delta.shape == skipped.shape
+            ):  # not at the first layer, where nothing is before
+                delta = delta + skipped
         self._mixed(probes, deltas, params, joints, found)
-        for stage in self.stages:
-            if self.regulariser and "w" in stage.params:
-                found[stage.params["w"]] = (
-                    found[stage.params["w"]] + 2 * self.regulariser * params[stage.params["w"]]
-                )
+        if self.regulariser:
+            penalty = PENALTIES[self.penalty]
+            weights = {stage.params["w"] for stage in self.stages if "w" in stage.params}
+            for name, value in found.items():
+                if penalty.biases or name in weights:
+                    found[name] = value + self.regulariser * penalty.gradient(params[name])
         return found
 
     def _through_the_end(
@@ -174,10 +208,26 @@ class Chain:
             found[name] = stage.back(role, value, params[name])
         if not any("w" in s.params for s in self.stages[:k]):
             return delta
+        slope_of = joints.get(f"slope {k}")
+        if slope_of is not None:
+            other = probes[slope_of].y
+            if other.shape != probe.dy.shape:
+                raise ImpossibleError
+            return np.asarray(probe.dy * BY_OUTPUT[stage.kind](other))
         value = _predicted(probe, "dx", self._wrong(joints, k, "dx"))
         if value.shape != probe["x"].shape:
             raise ImpossibleError
         return value
+
+    def _through_a_sum(
+        self, k: int, probes: Sequence[Probe], delta: Array, joints: Joints, round_: dict[str, Array]
+    ) -> Array:
+        """Go back through a skip connection: delta for the layers before it, and delta that goes round them."""
+        probe = probes[k].changed(delta.reshape(probes[k].y.shape))
+        name = self.stages[k].options["input of"]
+        skipped = _predicted(probe, "db", self._wrong(joints, k, "db"))
+        round_[name] = round_[name] + skipped if name in round_ else skipped
+        return _predicted(probe, "da", self._wrong(joints, k, "da"))
 
     def _wrong(self, joints: Joints, k: int, output: str) -> Mistake | None:
         """Return the mistake in a stage: its own, or one that all stages of its kind have."""
@@ -243,16 +293,22 @@ def _predicted(probe: Probe, output: str, wrong: Mistake | None) -> Array:
     return value
 
 
-def forward(stages: Sequence[Stage], params: Mapping[str, Array], x: Array) -> list[Probe]:
+def forward(
+    stages: Sequence[Stage], params: Mapping[str, Array], x: Array, entered: Mapping[str, Array] | None = None
+) -> list[Probe]:
     """Return each stage's inputs and value, as probes without dy.
+
+    ``entered`` is what got into layers before these, by the names of their weights.
 
     Raises:
         ImpossibleError: the shapes do not fit.
     """
     probes = []
+    entered = dict(entered or {})
     for stage in stages:
+        entered |= {stage.params["w"]: x} if "w" in stage.params else {}
         try:
-            probe = Probe(stage.kind, stage.inputs(x, params), np.zeros(0), stage.subject, stage.options)
+            probe = Probe(stage.kind, stage.inputs(x, params, entered), np.zeros(0), stage.subject, stage.options)
             with np.errstate(all="ignore"):
                 x = probe.y
         except (ValueError, IndexError) as error:
@@ -272,212 +328,3 @@ def target_like(t: Array, out: Array) -> Array:
     if out.ndim == 2 and t.size == len(out) and bool((t >= 0).all() and (t < out.shape[1]).all()):
         return np.eye(out.shape[1])[t.reshape(-1).astype(int)]
     raise ImpossibleError
-
-
-def identified(
-    loss: Callable[[Mapping[str, Array]], float],
-    params: Mapping[str, Array],
-    x: Array,
-    t: Array,
-    rng: np.random.Generator,
-) -> Chain | None:
-    """Return the chain whose loss this is; None where none of those tried gives it."""
-    draws = [
-        {n: a + 0.3 * rng.normal(size=a.shape) * (np.abs(a).mean() + 0.1) for n, a in params.items()}
-        for _ in range(DRAWS)
-    ]
-    values = np.array([loss(d) for d in draws])
-    if not np.isfinite(values).all():
-        return None
-    for images, goal, columns in _readings(x, t):
-        for stages in layouts(params, images):
-            found = _fitting_chain(stages, draws, values, images, goal, columns)
-            if found is not None:
-                return found
-    return None
-
-
-def _readings(x: Array, t: Array) -> Iterator[tuple[Array, Array, bool]]:
-    """Yield the ways in which data can be meant: samples as rows or columns, images with and without channels."""
-    if x.ndim == 1:
-        yield x[None], t.reshape(1, -1) if t.ndim else t, False
-    elif x.ndim == 2:
-        yield x, t, False
-        yield x.T, t.T if t.ndim == 2 else t, True
-        yield x[None, None], t.reshape(1, -1), False
-    elif x.ndim == 3:
-        yield x[:, None], t, False
-        yield x[None], t.reshape(1, -1), False
-    else:
-        yield x, t, False
-
-
-def layouts(params: Mapping[str, Array], x: Array) -> Iterator[tuple[Any, ...]]:
-    """Yield the sequences of layers that the shapes allow, with a gap (None) where an activation may stand."""
-    weights = [n for n, a in params.items() if (a.ndim >= 2 and 1 not in a.shape[:2]) or a.ndim == 4]
-    singles = [n for n in params if n not in weights]
-    pairs = _biases(params, weights, singles)
-    if not weights:
-        return
-    yield from _continued(params, pairs, weights, x.shape, ())
-
-
-def _biases(params: Mapping[str, Array], weights: list[str], singles: list[str]) -> dict[str, str]:
-    """Return which bias belongs to which weights: by the digits in the names, or else by the order."""
-    found: dict[str, str] = {}
-    left = list(singles)
-    for name in weights:
-        digits = "".join(filter(str.isdigit, name))
-        sizes = params[name].shape
-        fits = [b for b in left if params[b].size in sizes or params[b].size == 1]
-        same = [b for b in fits if "".join(filter(str.isdigit, b)) == digits]
-        order = list(params)
-        after = [b for b in fits if order.index(b) == order.index(name) + 1]
-        if fits:
-            found[name] = (same or after or fits)[0]
-            left.remove(found[name])
-    # A column or row vector of weights, as the last layer of one output has, is not taken for a bias.
-    return found
-
-
-def _continued(
-    params: Mapping[str, Array],
-    biases: Mapping[str, str],
-    weights: Sequence[str],
-    shape: tuple[int, ...],
-    done: tuple[Any, ...],
-) -> Iterator[tuple[Any, ...]]:
-    if not weights:
-        yield done
-        return
-    name, rest = weights[0], weights[1:]
-    w = params[name]
-    named = {"w": name, **({"b": biases[name]} if name in biases else {})}
-    if w.ndim == 4 or (
-        w.ndim in (2, 3)
-        and len(shape) == 4
-        and shape[1] == 1
-        and max(w.shape[-2:]) <= min(shape[2:])
-        and int(np.prod(shape[1:])) not in w.shape
-    ):
-        full = w if w.ndim == 4 else w[None, None] if w.ndim == 2 else w[:, None]
-        yield from _after_convolution(params, biases, rest, shape, done, named, full)
-        return
-    flat: tuple[Any, ...] = ()
-    width = shape[1] if len(shape) == 2 else int(np.prod(shape[1:]))
-    if len(shape) == 4:
-        flat = (Stage("flatten"),)
-    for transposed in (True, False):
-        inputs, outputs = w.shape if transposed else w.shape[::-1]
-        if w.ndim == 2 and inputs == width:
-            stage = Stage("linear", named, transposed=transposed)
-            yield from _continued(params, biases, rest, (shape[0], outputs), (*done, *flat, stage, None))
-
-
-def _after_convolution(
-    params: Mapping[str, Array], biases: Mapping[str, str], rest: Sequence[str], shape: tuple[int, ...],
-    done: tuple[Any, ...],
-    named: Mapping[str, str], w: Array,
-) -> Iterator[tuple[Any, ...]]:  # fmt: skip
-    if len(shape) != 4 or shape[1] != w.shape[1]:
-        return
-    r, s = w.shape[2:]
-    paddings = dict.fromkeys((0, (r - 1) // 2))
-    for padding, stride in product(paddings, (1, 2)):
-        height, width = ((n + 2 * padding - k) // stride + 1 for n, k in zip(shape[2:], (r, s), strict=True))
-        if min(height, width) < 1:
-            continue
-        stage = Stage("conv2d", named, {"stride": stride, "padding": padding})
-        here = (shape[0], w.shape[0], height, width)
-        yield from _continued(params, biases, rest, here, (*done, stage, None))
-        for pool, k in product(("max_pool2d", "avg_pool2d"), (2, 3)):
-            if min(height, width) >= k:
-                pooled = (*here[:2], (height - k) // k + 1, (width - k) // k + 1)
-                pooling = Stage(pool, {}, {"kernel_size": k, "stride": k})
-                yield from _continued(params, biases, rest, pooled, (*done, stage, None, pooling))
-                yield from _continued(params, biases, rest, pooled, (*done, stage, pooling, None))
-        pooling = Stage("global_avg_pool2d")
-        yield from _continued(params, biases, rest, here[:2], (*done, stage, None, pooling))
-
-
-def _fitting_chain(
-    stages: tuple[Any, ...], draws: Sequence[Mapping[str, Array]], values: Array, x: Array, t: Array, columns: bool
-) -> Chain | None:
-    """Return the chain with the activations and the loss that give the values."""
-    gaps = [i for i, stage in enumerate(stages) if stage is None]
-    last = gaps[-1] if gaps and gaps[-1] == len(stages) - 1 else None
-    inner = [i for i in gaps if i != last]
-    alike = len(inner) > 2
-    for chosen in [(h,) * len(inner) for h in HIDDEN] if alike else product(HIDDEN, repeat=len(inner)):
-        filled = list(stages)
-        for i, kind in zip(inner, chosen, strict=True):
-            filled[i] = _activation(kind)
-        body = [s for i, s in enumerate(filled) if s is not None]
-        try:
-            outs = [forward(body, d, x)[-1].y for d in draws]
-        except ImpossibleError:
-            return None
-        if outs[0].ndim != 2:
-            outs = [o.reshape(len(o), -1) for o in outs]
-            if body[-1].kind != "flatten":
-                body.append(Stage("flatten"))
-        for end in LAST:
-            found = _end(tuple(body), end, outs, draws, values, t, columns, len(x))
-            if found is not None:
-                return found
-    return None
-
-
-def _activation(kind: str) -> Stage | None:
-    if kind == "identity":
-        return None
-    return Stage(kind, {}, {"alpha": 0.01} if kind == "leaky_relu" else {})
-
-
-def _end(
-    body: tuple[Stage, ...], end: str, outs: Sequence[Array], draws: Sequence[Mapping[str, Array]], values: Array,
-    t: Array,
-    columns: bool, n: int,
-) -> Chain | None:  # fmt: skip
-    final = _activation(end)
-    stages = body if final is None else (*body, final)
-    try:
-        ends = outs if final is None else [forward([final], {}, o)[-1].y for o in outs]
-        goal = target_like(t, ends[0])
-    except ImpossibleError:
-        return None
-    weights = [s.params["w"] for s in body if "w" in s.params]
-    squares = np.array([sum(float((d[w] ** 2).sum()) for w in weights) for d in draws])
-    for loss in LOSSES:
-        with np.errstate(all="ignore"):
-            base = np.array([loss.value(o, goal) for o in ends])
-        if not np.isfinite(base).all() or np.abs(base).max() == 0:
-            continue
-        for columns_ in (np.stack([base], 1), np.stack([base, squares], 1)):
-            c, *_ = np.linalg.lstsq(columns_, values, rcond=None)
-            if np.abs(columns_ @ c - values).max() <= EXACT * np.abs(values).max() and c[0] > 0:
-                per = _per_sample(float(c[0]), n, goal)
-                return Chain(
-                    stages, loss, per, float(c[0]) * (n if per else 1), float(c[1]) if len(c) > 1 else 0.0, columns
-                )
-    return None
-
-
-def _per_sample(factor: float, n: int, goal: Array) -> bool:
-    """Return whether a factor is one over the number of samples, times a small number or the outputs' width."""
-    if n == 1:
-        return False
-    rest = factor * n
-    return any(
-        abs(rest - k) < 1e-6 * k for k in (1.0, 0.5, 2.0, 1 / goal.shape[1], 0.5 / goal.shape[1], 2 / goal.shape[1])
-    )
-
-
-def as_given(chain: Chain, x: Array, t: Array) -> tuple[Array, Array]:
-    """Return data in the reading that the chain was found with."""
-    for images, goal, columns in _readings(x, t):
-        if columns == chain.columns and (images.ndim == 4) == (
-            chain.stages[0].kind in ("conv2d", "flatten", "max_pool2d", "avg_pool2d")
-        ):
-            return images, goal
-    return x, t

@@ -14,7 +14,7 @@ WORDS = {
     "dx_all_zero_write_to_copy": r"\.flatten\(\)|add\.at|\.copy\(\)|ravel\(",
     "softmax_jacobian_collapsed": r"sum|diag|outer|eye",
     "kernel_rotated_over_wrong_axes": r"rot90|flip\(",
-    "relu_mask_wrong_tensor": r"[<>]",
+    "relu_mask_wrong_tensor": r"(?<![-=<>])[<>](?![<>])",  # a comparison, neither an arrow nor a shift
     "activation_derivative_formula_wrong": r"exp\(",
 }
 

@@ -78,6 +78,8 @@ LESSONS: dict[str, str] = {
     "stale_cache": "The backward pass belongs to one forward pass. It must read what that one saved.",
     "overlap_overwritten": "Where windows overlap an input receives several contributions, and they add up: += and "
     "not =.",
+    "overlap_averaged": "What overlaps adds up. An input of three windows has three paths to the loss, and their "
+    "gradients are summed, not averaged.",
     "gradients_not_zeroed": "Gradients are added up within one backward pass and start from zero in the next.",
     "gradient_buffer_not_zeroed": "A buffer that is used again still holds what was in it. It has to be zeroed "
     "first.",
@@ -87,6 +89,7 @@ LESSONS: dict[str, str] = {
     "share it. x == max gives it to each.",
     "cache_overwritten_in_place": "What the forward pass saved must stay as it was, or a second backward pass "
     "reads other numbers. Work on a copy.",
+    "update_uses_wrong_variable": "A step is made from the parameter's own gradient: b -= rate * db.",
     "weights_updated_before_dx": "All gradients are taken at the same weights. Update after dx has been computed.",
     "early_return_in_loop": "A return inside a loop ends it in its first round. It belongs after the loop.",
     "dx_all_zero_write_to_copy": "flatten() and fancy indexing give copies: writing to them changes nothing. Use "
@@ -95,6 +98,10 @@ LESSONS: dict[str, str] = {
     "forward_formula_wrong": "The backward pass is the one of the intended formula. The forward pass computes "
     "something else.",
     "softmax_derivative_formula_wrong": "∂p_i/∂z_j = p_i(δ_ij − p_j), so that dz = p·(dy − Σ dy·p).",
+    "skip_connection_missing": "What is added to its own input passes dy on along both paths: dx = dy + the "
+    "gradient through the layers.",
+    "mask_shared_by_windows": "An entry may be the maximum of one window and not of its neighbour. Each window has "
+    "a mask of its own.",
     "stride_remainder_dropped": "If (H + 2p − R) is no multiple of the stride, the last rows are seen by no "
     "window. dx has them, with zeros, and dw knows nothing of them.",
     "stride_not_dilated": "With stride t the windows lie t apart: put t−1 zeros between the entries of dy before "
@@ -106,6 +113,8 @@ LESSONS: dict[str, str] = {
     "bias_gradient_wrong_axes": "b[f] was added at every sample and position of channel f, so db[f] is the sum of "
     "dy over all the other axes.",
     "bias_gradient_wrong_tensor": "∂y/∂b = 1, so db is the sum of this layer's dy and of nothing else.",
+    "bias_added_to_gradient": "y = Σ w·x + b: the bias is a summand, so it is in no derivative. A forward function "
+    "that is used again for a gradient must not add it.",
     "missing_bias_gradient": "∂y/∂b = 1, so db = Σ dy over samples and positions. Zero leaves the bias where it "
     "started.",
     "bias_added_per_element": "y = Σ w·x + b: the bias is added once for an output, not once for a tap.",

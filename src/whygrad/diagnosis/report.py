@@ -40,6 +40,7 @@ class Finding:
     fix: str = ""  #: the line that would be right, with shapes
     lesson: str = ""  #: why
     notes: tuple[str, ...] = ()  #: further sentences
+    experiment: str = ""  #: what was run to show it, and how that came out
 
     @property
     def fine(self) -> bool:
@@ -59,6 +60,7 @@ class Finding:
             "fix": self.fix,
             "lesson": self.lesson,
             "notes": list(self.notes),
+            "experiment": self.experiment,
         }
 
 

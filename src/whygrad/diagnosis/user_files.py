@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,8 @@ from whygrad.diagnosis.losses import diagnose_loss
 from whygrad.diagnosis.networks import diagnose_network
 from whygrad.diagnosis.registry import ALIASES
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
+from whygrad.diagnosis.training.files import diagnose_module, is_training
+from whygrad.diagnosis.training.report import TrainingDiagnosis
 from whygrad.errors import FileError, OptionError, WhygradError
 from whygrad.ops.registry import OPERATIONS
 
@@ -79,7 +82,7 @@ def diagnose_file(
             cwd=path.resolve().parent,
         )
         try:
-            child.wait(time_limit + GRACE)
+            child.wait(time_limit + GRACE + options.get("seconds", 0.0))
         except subprocess.TimeoutExpired:
             return _ended(path, f"it did not end within {time_limit + GRACE:g} s")
         finally:
@@ -90,7 +93,7 @@ def diagnose_file(
     if "error" in content:
         kind = {"OptionError": OptionError, "FileError": FileError}.get(content["error"], OptionError)
         raise kind(*content["parts"])
-    return Diagnosis.from_dict(content)
+    return (TrainingDiagnosis if content.get("kind") == "training" else Diagnosis).from_dict(content)
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
@@ -115,14 +118,15 @@ def _in_this_process(asked: dict[str, Any]) -> Diagnosis:
     options = {"seed": asked["seed"], "time_limit": asked["time_limit"]}
     given = {k: v for k, v in asked["options"].items() if v is not None}
     found = _diagnosed(module, path, asked["names"], given, options)
-    return Diagnosis(
-        subject=path.name, findings=found.findings, notes=found.notes, calls=found.calls, seconds=found.seconds
-    )
+    return replace(found, subject=path.name)
 
 
 def _diagnosed(
     module: ModuleType, path: Path, names: Any, given: dict[str, Any], options: dict[str, Any]
 ) -> Diagnosis:
+    training = {name: given.pop(name) for name in ("thorough", "seconds") if name in given}
+    if names is None and is_training(module):
+        return diagnose_module(module, path.name, **training, **options)
     loss = getattr(module, "loss", None)
     inputs = getattr(module, "inputs", None)
     if names is None and callable(loss) and callable(inputs):

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from whygrad.errors import WhygradError
-from whygrad.layers.layer import Fitted, Layer, LayerPullback
-from whygrad.typing import Array, Params, Pullback, Shape
+from whygrad.layers.layer import Fitted, Layer
+from whygrad.typing import Array, Params, Shape
 from whygrad.validation import ready
 
-
-class Done(NamedTuple):
-    """What is kept of a call for the way back."""
-
-    name: str  #: of the layer
-    pullback: LayerPullback | Pullback
-    #: The parameters whose gradients the pullback of an operation gives after dx; None for the pullback of a layer.
-    parameters: tuple[str, ...] | None = None
+#: What is kept of a call for the way back: the layer's name; the pullback, of the layer or of its operation; and of
+#: an operation the parameters whose gradients it gives after dx, None for a layer. A plain tuple is made quickest.
+Done: TypeAlias = tuple[str, Any, tuple[str, ...] | None]
 
 
 class Call:

@@ -104,11 +104,11 @@ class Sequential(Layer):
                 if fitted is not None:
                     operation, arrays = fitted
                     y, pullback = operation(*arrays)
-                    pullbacks.append(Done(name, pullback, call.parameters))
+                    pullbacks.append((name, pullback, call.parameters))
                 else:
                     own = self._parts.own(params, name)
                     y, back, now = call.layer(own, *inputs, training=training, rng=rng)
-                    pullbacks.append(Done(name, back))
+                    pullbacks.append((name, back, None))
                     changed.update(prefixed(name, now))
                 inputs = (y,)
         except WhygradError as error:
@@ -129,7 +129,7 @@ class Sequential(Layer):
             with inside(name):
                 y, pullback, now = layer(self._parts.own(params, name), *inputs, training=training, rng=rng)
             inputs = (y,)
-            pullbacks.append(Done(name, pullback))
+            pullbacks.append((name, pullback, None))
             changed.update(prefixed(name, now))
         saved = Saved(pullbacks, len(pullbacks), self._first, {})
         return inputs[0], partial(sequential_backward, saved), changed

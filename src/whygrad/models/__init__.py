@@ -6,6 +6,7 @@ from whygrad.models.lenet5 import lenet5
 from whygrad.models.mnist_cnn import mnist_cnn
 from whygrad.models.registry import MODELS, ModelBuilder, model_builder
 from whygrad.models.resnet20 import resnet20
+from whygrad.models.vgg_slim import vgg_slim
 from whygrad.models.vgg_small import vgg_small
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "mnist_cnn",
     "model_builder",
     "resnet20",
+    "vgg_slim",
     "vgg_small",
 ]

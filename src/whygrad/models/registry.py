@@ -11,6 +11,7 @@ from whygrad.models.digits_cnn import digits_cnn
 from whygrad.models.lenet5 import lenet5
 from whygrad.models.mnist_cnn import mnist_cnn
 from whygrad.models.resnet20 import resnet20
+from whygrad.models.vgg_slim import vgg_slim
 from whygrad.models.vgg_small import vgg_small
 from whygrad.typing import Shape
 
@@ -28,6 +29,7 @@ MODELS: dict[str, ModelBuilder] = {
     "lenet5": lenet5,
     "mnist_cnn": mnist_cnn,
     "resnet20": resnet20,
+    "vgg_slim": vgg_slim,
     "vgg_small": vgg_small,
 }
 

@@ -57,6 +57,8 @@ def line_chart(
     if not points:
         return ""
     low_x, high_x = 0.0, max(p[0] for p in points)
+    if math.ceil(high_x) - high_x < 0.02 * high_x:  # the mean of the last points lies a little before the end
+        high_x = float(math.ceil(high_x))
     low, high = min(p[1] for p in points), max(p[1] for p in points)
     ticks = _log_ticks(low, high) if log else _ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])

@@ -6,9 +6,11 @@ from whygrad.training.evaluate import Evaluation, evaluate, predict, probabiliti
 from whygrad.training.facts import Facts
 from whygrad.training.fit import Step, fit
 from whygrad.training.metrics import Metrics, read_metrics
+from whygrad.training.monitor import Lost, Monitor
 from whygrad.training.presets import RECIPES
 from whygrad.training.recipe import Experiment, Plan, Recipe, prepare
 from whygrad.training.run import Run
+from whygrad.training.signals import Probe, Signals
 from whygrad.training.state import TrainingState
 
 __all__ = [
@@ -18,10 +20,14 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "Facts",
+    "Lost",
     "Metrics",
+    "Monitor",
     "Plan",
+    "Probe",
     "Recipe",
     "Run",
+    "Signals",
     "Step",
     "TrainingState",
     "evaluate",

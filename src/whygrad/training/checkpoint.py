@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,13 @@ def save_checkpoint(path: Path, state: TrainingState, optimizer: Optimizer) -> N
     write_directory(path, {_ARRAYS: content, _STATE: pack_json(described)})
 
 
-def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
+def load_checkpoint(path: Path, optimizer: Optimizer, before: Collection[Optimizer] = ()) -> TrainingState:
     """Read a training state that ``save_checkpoint`` wrote for the same optimiser.
 
     Args:
         path: its directory.
         optimizer: the same optimiser.
+        before: optimisers that it took the place of, whose states it goes on from.
 
     Returns:
         The state, from which ``fit(..., resume=state)`` goes on bit for bit.
@@ -98,7 +100,7 @@ def load_checkpoint(path: Path, optimizer: Optimizer) -> TrainingState:
         raise _damaged(path / _STATE, f"format {_FORMAT}", f"{described.get('format')!r}")
     if described.get("sha256") != hashlib.sha256(content).hexdigest():
         raise _damaged(path / _ARRAYS, "the contents that were written", "other contents, or only part of them")
-    if described.get("optimizer") != repr(optimizer):
+    if described.get("optimizer") not in [repr(known) for known in (optimizer, *before)]:
         raise _damaged(path / _STATE, f"a checkpoint of {optimizer!r}", f"{described.get('optimizer')}")
 
     for name, kind in _NUMBERS.items():
@@ -155,23 +157,36 @@ class Checkpoints:
     Args:
         directory: where they stand.
         optimizer: whose state they hold.
+        before: optimisers that it took the place of.
     """
 
-    def __init__(self, directory: Path, optimizer: Optimizer) -> None:
-        self.directory, self.optimizer = directory, optimizer
+    def __init__(self, directory: Path, optimizer: Optimizer, before: Collection[Optimizer] = ()) -> None:
+        self.directory, self.optimizer, self.before = directory, optimizer, before
 
     def save(self, step: Step) -> None:
         """Write a checkpoint after ``step``, unless there is one, and drop those before the last two."""
-        path = self.directory / f"step-{step.step:08d}"
+        self._write(step.state)
+
+    def restore(self, state: TrainingState | None) -> None:
+        """Make ``state`` the last checkpoint: drop those after it, all of them for None or a state at step 0."""
+        step = state.step if state is not None else 0
+        for path in self._paths():
+            if int(path.name.removeprefix("step-")) > step:
+                shutil.rmtree(path, ignore_errors=True)
+        if state is not None and step:
+            self._write(state)
+
+    def _write(self, state: TrainingState) -> None:
+        path = self.directory / f"step-{state.step:08d}"
         if not path.exists():
-            save_checkpoint(path, step.state, self.optimizer)
+            save_checkpoint(path, state, self.optimizer)
         for old in self._paths()[:-2]:
             shutil.rmtree(old, ignore_errors=True)
 
     def latest(self) -> TrainingState | None:
         """Read the last checkpoint; None if there is none."""
         paths = self._paths()
-        return load_checkpoint(paths[-1], self.optimizer) if paths else None
+        return load_checkpoint(paths[-1], self.optimizer, self.before) if paths else None
 
     def _paths(self) -> list[Path]:
         if not self.directory.exists():

@@ -33,7 +33,7 @@ class Metrics:
         with self._disk():
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
-    def write(self, step: Step, **more: float) -> None:
+    def write(self, step: Step, **more: float | None) -> None:
         """Add a line for ``step``, with the means of its epoch if it ends one."""
         record: dict[str, Any] = {
             "step": step.step,

@@ -158,7 +158,10 @@ class Recipe:
             >>> Recipe.suited("mnist", epochs=2).model
             'compact_cnn'
         """
-        made = cls(**{"data": data} | preset(data, recipe) | chosen)
+        usual = preset(data, recipe)
+        if {"optimizer", "schedule"} & chosen.keys():  # its learning rate suits its own
+            usual = {name: value for name, value in usual.items() if name != "learning_rate"}
+        made = cls(**{"data": data} | usual | chosen)
         if not made.request.named and Path(data).exists():
             made = replace(made, data=str(Path(data).resolve()))
         return made if made.data_dir is None else replace(made, data_dir=str(Path(made.data_dir).resolve()))

@@ -6,6 +6,7 @@ checkpoints/          the last two training states
 model.safetensors     the trained parameters, under the names that they have in PyTorch
 best.safetensors      with early stopping, the best ones so far
 summary.json          what the finished run reached
+stopped.json          why the monitor stopped the run, until it is resumed
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 from whygrad.data import Progress
-from whygrad.errors import DataError, FileError, NonFiniteError, WhygradError
+from whygrad.errors import DataError, FileError, NonFiniteError, OptionError, WhygradError
 from whygrad.layers import Layer, count
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
@@ -43,7 +45,9 @@ from whygrad.training.files import (
     write_file,
 )
 from whygrad.training.fit import Step, fit
+from whygrad.training.lost import STOPPED, lost_error, next_step, read_stopped, restore
 from whygrad.training.metrics import Metrics
+from whygrad.training.monitor import Monitor
 from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
@@ -110,9 +114,29 @@ class Run:
         except DataError as error:
             raise FileError(error.where, error.expected, error.received, error.remedy) from None
 
+    @property
+    def watched(self) -> bool:
+        """Whether the run was begun with a monitor."""
+        return self.config.get("watch") is True
+
+    @property
+    def stopped(self) -> dict[str, Any] | None:
+        """Why the monitor stopped the run: ``step``, ``reason`` and ``restored_step``; None if it did not.
+
+        Raises:
+            FileError: what stands there is damaged.
+        """
+        return read_stopped(self.path)
+
     @classmethod
     def create(
-        cls, recipe: Recipe, path: Path | None = None, parent: Path = Path("runs"), *, facts: Facts | None = None
+        cls,
+        recipe: Recipe,
+        path: Path | None = None,
+        parent: Path = Path("runs"),
+        *,
+        facts: Facts | None = None,
+        watch: bool = False,
     ) -> Run:
         """Make the directory of a new run.
 
@@ -121,11 +145,13 @@ class Run:
             path: the directory, empty or not there yet; None for the next number below ``parent``.
             parent: where numbered runs stand.
             facts: what is known of its data, so that it can be used without them.
+            watch: whether it is to be trained with a monitor, which a resumed run remembers.
 
         Raises:
             FileError: the directory is in use or cannot be written.
         """
         made_with = {"whygrad": __version__, "numpy": np.__version__, "threads": get_num_threads()}
+        made_with |= {"watch": True} if watch else {}
         data = {} if facts is None else {"data": facts.to_dict()}
         files = {_CONFIG: pack_json(made_with | {"recipe": recipe.to_dict()} | data)}
         if path is not None:
@@ -169,22 +195,69 @@ class Run:
                 raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
         return summary
 
-    def steps(self, experiment: Experiment, *, keep_gradients: bool = False) -> Iterator[Step]:
+    def amend(self, learning_rate: float) -> None:
+        """Go on with another learning rate from where the monitor stopped the run.
+
+        ``config.json`` gets the new recipe, and remembers the rates before it.
+
+        Raises:
+            OptionError: the monitor did not stop this run, or a learning rate outside its domain.
+            FileError: no room to write.
+        """
+        if self.stopped is None:
+            remedy = "leave the other options out: the run remembers them"
+            received = "a learning rate for one that nothing stopped"
+            raise OptionError("--resume", "another learning rate for a run that was stopped", received, remedy)
+        recipe = replace(self.recipe, learning_rate=learning_rate)
+        rates = [*self.config.get("earlier_learning_rates", []), self.recipe.learning_rate]
+        config = self.config | {"recipe": recipe.to_dict(), "earlier_learning_rates": rates}
+        write_file(self.path / _CONFIG, pack_json(config))
+        self.config, self.recipe = config, recipe
+
+    def _checkpoints(self, experiment: Experiment | Plan) -> Checkpoints:
+        """Return the run's checkpoints, also those of learning rates that it was begun with."""
+        earlier = self.config.get("earlier_learning_rates", [])
+        try:
+            recipes = [replace(self.recipe, learning_rate=rate) for rate in earlier]
+            before = [plan(recipe, experiment.facts).optimizer for recipe in recipes]
+        except (WhygradError, TypeError) as error:
+            remedy = "restore the file or start a new run"
+            raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
+        return Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer, before)
+
+    def monitor(self, experiment: Experiment) -> Monitor:
+        """Return a monitor for ``steps``."""
+        data = experiment.train
+        return Monitor(
+            experiment.model,
+            data.images,
+            data.labels,
+            loss=experiment.loss,
+            batch_size=min(self.recipe.batch_size, len(data.labels)),
+        )
+
+    def steps(
+        self, experiment: Experiment, monitor: Monitor | None = None, *, keep_gradients: bool = False
+    ) -> Iterator[Step]:
         """Train from the last checkpoint, or from the start, to the end; yield after every step.
 
         Metrics are written at every step, and a checkpoint at the end of every epoch and wherever the caller
-        stops, be it by an exception.
+        stops, be it by an exception. A monitor's signals are written with them. When it says that the run is lost,
+        checkpoints of what went wrong are dropped, so that the last one is the last good one, and what happened
+        is written to ``stopped.json``.
 
         Args:
             experiment: what the recipe stands for.
+            monitor: a new one, or None.
             keep_gradients: let each step hold its gradients.
 
         Raises:
             FileError: a damaged checkpoint, or no room to write.
-            NonFiniteError: the loss is not finite any more.
+            NonFiniteError: the loss is not finite any more, and there is no monitor.
+            LostError: the monitor says that the run is lost, and why.
         """
         with self._locked():
-            yield from self._steps(experiment, keep_gradients)
+            yield from self._steps(experiment, monitor, keep_gradients)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -204,9 +277,9 @@ class Run:
         finally:
             os.close(handle)
 
-    def _steps(self, experiment: Experiment, keep_gradients: bool) -> Iterator[Step]:
+    def _steps(self, experiment: Experiment, monitor: Monitor | None, keep_gradients: bool) -> Iterator[Step]:
         recipe, optimizer = self.recipe, experiment.optimizer
-        checkpoints = Checkpoints(self.path / _CHECKPOINTS, optimizer)
+        checkpoints = self._checkpoints(experiment)
         for directory in (self.path, checkpoints.directory):
             sweep(directory)
         state = checkpoints.latest()
@@ -217,6 +290,9 @@ class Run:
         check_parameters(self.path, experiment.model, state.params)
         metrics = Metrics(self.path / "metrics.jsonl", state.step)
         stopping = self._stopping(metrics)
+        if monitor is not None:
+            monitor.begin(state.params, state, metrics.records)
+        (self.path / STOPPED).unlink(missing_ok=True)
         steps = fit(
             experiment.model,
             state.params,
@@ -237,18 +313,23 @@ class Run:
         with closing(metrics):
             try:
                 while stopping is None or not stopping.stopped:
-                    step = next(steps, None)
+                    step = next_step(self.path, steps, monitor)
                     if step is None:
                         break
+                    signals = monitor.update(step) if monitor is not None else {}
                     self.validation = self._validate(experiment, step, stopping)
-                    metrics.write(step, **self.validation)
+                    metrics.write(step, **self.validation, **signals)
                     last = step
+                    if monitor is not None and monitor.lost is not None:
+                        raise lost_error(self.path, monitor.lost)
                     if step.ends_epoch:
                         metrics.sync()
                         checkpoints.save(step)
                     yield step
             finally:
-                if last is not None:
+                if monitor is not None and monitor.lost is not None:
+                    restore(self.path, checkpoints, monitor.lost)
+                elif last is not None:
                     checkpoints.save(last)
 
     def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
@@ -278,7 +359,7 @@ class Run:
             FileError: no room to write, or no checkpoint to finish from.
             NonFiniteError: the last update left parameters that give no finite loss.
         """
-        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
+        state = self._checkpoints(experiment).latest()
         if state is None:
             raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
         params = state.params
@@ -314,7 +395,7 @@ class Run:
         """
         if (self.path / _MODEL).exists():
             return self._read_parameters(_MODEL, experiment.model)
-        state = Checkpoints(self.path / _CHECKPOINTS, experiment.optimizer).latest()
+        state = self._checkpoints(experiment).latest()
         if state is None:
             remedy = f"train it with: whygrad train --resume {self.path}"
             raise FileError(str(self.path), "trained parameters", "a run that has not begun", remedy)

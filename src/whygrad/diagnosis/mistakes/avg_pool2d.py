@@ -9,7 +9,7 @@ import numpy as np
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes import pooling
-from whygrad.diagnosis.mistakes.pooling import padded, places, where_of, write
+from whygrad.diagnosis.mistakes.pooling import covered, padded, places, where_of, write
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
 
@@ -50,9 +50,20 @@ def _to_maximum(p: Probe) -> Array:
     return write(top * p.dy[..., None], p, {})
 
 
+def _taps(p: Probe) -> float:
+    return float(np.prod(where_of(p).kernel))
+
+
+def _strides(p: Probe) -> float:
+    return float(np.prod(where_of(p).stride))
+
+
 MISTAKES = (
     mistake("overlap_overwritten", "dx", "overlap", "last window",
             "keeps only the last window's share where windows overlap", LINE),
+    *(mistake("avgpool_share_wrong", "dx", "out", lambda a, p, count=count: a * _taps(p) / count(p), does, LINE)
+      for does, count in (("is divided by the stride squared, not by k²", _strides),
+                          ("is divided by k·stride, not by k²", lambda p: np.sqrt(_taps(p) * _strides(p))))),
     mistake("avgpool_share_wrong", "dx", "part", "first", "gives all of dy to the window's first entry", LINE,
             also="pool_window_offset_missing"),
     mistake("avgpool_share_wrong", "dx", "part", "last", "gives all of dy to the window's last entry", LINE),
@@ -97,12 +108,18 @@ MISTAKES = (
             "window.mean()"),
     mistake("forward_stride_index_wrong", "y", "place", "stride ignored",
             "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
+    mistake("overlap_averaged", "dx", "out", lambda a, p: a / np.maximum(covered(p), 1),
+            "is divided by the number of windows that each entry is in", LINE, also="batch_scale_wrong"),
     *c.common("dx"),
 )  # fmt: skip
 
-#: Factors that are another share of dy than 1/k².
-_SHARES = ("k²", "1/k²", "k", "1/k", "k/2", "2/k", "k/4", "4/k", "k²/2", "2/k²", "k²/4", "4/k²", "stride²",
-           "stride²/k²", "k²/stride²", "k²/(stride)²", "(stride)²/k²", "k²/stride", "stride/k²")  # fmt: skip
+#: A factor is another share of dy than 1/k², unless it is of the batch or has a name of its own.
+_SHARES = {
+    "N": "batch_scale_wrong",
+    "1/N": "batch_scale_wrong",
+    "2": "gradient_counted_twice",
+    "*": "avgpool_share_wrong",
+}
 
 
 def contributions(p: Probe) -> list[Array]:
@@ -114,5 +131,5 @@ def contributions(p: Probe) -> list[Array]:
 SUBJECT = Subject(
     "avg_pool2d", ("x",), {"dx": dx}, value, partial(pooling.probes, ties=False), MISTAKES, pooling.sizes,
     {"kernel_size": 2, "stride": None}, lines={"dx": LINE}, contributions={"dx": contributions},
-    factor_labels=dict.fromkeys(_SHARES, "avgpool_share_wrong"),
+    factor_labels=_SHARES,
 )  # fmt: skip

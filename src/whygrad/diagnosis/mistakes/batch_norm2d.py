@@ -63,12 +63,15 @@ def dx(p: Probe, joints: Joints) -> Array:
     first = dy.sum(axes, keepdims=True) / divide
     second = normal * (dy * normal).sum(axes, keepdims=True) / divide
     mean_term, variance_term = joints.get("mean term"), joints.get("variance term")
-    first = {"left out": 0 * first, "added": -first, "twice": 2 * first, "sum": first * divide}.get(
-        str(mean_term), first
-    )
+    own = per_channel(p["gamma"], x)
+    first = {"left out": 0 * first, "added": -first, "twice": 2 * first, "sum": first * divide,
+             "by N": first * count / len(x), "without γ": first / own, "without σ": first * spread,
+             "variance": first / spread}.get(str(mean_term), first)  # fmt: skip
     second = {"left out": 0 * second, "added": -second, "twice": 2 * second, "half": second / 2,
-              "without x̂": second / normal, "x": second / normal * x,
-              "sum": second * divide}.get(str(variance_term), second)  # fmt: skip
+              "minus twice": -2 * second, "without x̂": second / normal, "x": second / normal * x,
+              "sum": second * divide, "by N": second * count / len(x), "without γ": second / own,
+              "σ⁻¹": second * spread**2, "σ⁻²": second * spread,
+              "σ⁻⁴": second / spread}.get(str(variance_term), second)  # fmt: skip
     scale = {"variance": gamma / spread**2, "left out": gamma + 0 * spread, "multiplied": gamma * spread}.get(
         str(joints.get("scale")), scale
     )
@@ -128,6 +131,25 @@ def _axis_one(p: Probe) -> Array:
     return (d - d.mean(axes, keepdims=True) - normal * (d * normal).mean(axes, keepdims=True)) / spread
 
 
+def _own_position(p: Probe) -> tuple[Array, Array]:
+    """x̂ and σ over the batch alone, for each position of its own."""
+    x = p["x"]
+    spread = np.sqrt(x.var(0, keepdims=True) + p.options["eps"])
+    return (x - x.mean(0, keepdims=True)) / spread, spread
+
+
+def _product_with_gamma(p: Probe) -> Array:
+    """np.dot(dy, γ) in place of dy·γ, broadcast over the channels."""
+    mixed = (p.dy * per_channel(p["gamma"], p["x"])).sum(1, keepdims=True)
+    return dx(p.changed(np.broadcast_to(mixed, p.dy.shape)), {"gamma factor": "left out"})
+
+
+def _dx_own_position(p: Probe) -> Array:
+    normal, spread = _own_position(p)
+    d = p.dy * per_channel(p["gamma"], p["x"])
+    return (d - d.mean(0, keepdims=True) - normal * (d * normal).mean(0, keepdims=True)) / spread
+
+
 def _per_position(p: Probe) -> Array:
     """Means over the batch alone, position by position, with σ of the channel."""
     normal, spread, _ = parts(p, {})
@@ -160,6 +182,20 @@ MISTAKES = (
             "lacks the factor x̂ in the term through the variance", DX),
     mistake("bn_variance_term_wrong", "dx", "variance term", "x", "has x for x̂ in the term through the variance",
             DX, also="activation_derivative_of_wrong_tensor"),
+    mistake("bn_variance_term_wrong", "dx", "variance term", "minus twice",
+            "has −2 times the term through the variance: d(σ²)^(−½) = −½·(σ²)^(−3/2)", DX, also="sign_error"),
+    *(mistake("bn_variance_term_wrong", "dx", "variance term", power,
+              f"has {power} in place of σ⁻³ in the gradient of the variance: d(σ²)^(−½) = −½·(σ²)^(−3/2)", DX,
+              also="bn_scale_wrong")
+      for power in ("σ⁻¹", "σ⁻²", "σ⁻⁴")),
+    mistake("bn_scale_wrong", "dx", "mean term", "without σ", "lacks 1/σ in the term through the mean", DX),
+    mistake("bn_scale_wrong", "dx", "mean term", "variance", "has 1/σ² for 1/σ in the term through the mean", DX),
+    mistake("bn_gamma_missing", "dx", "mean term", "without γ", "lacks γ in the term through the mean", DX),
+    mistake("bn_gamma_missing", "dx", "variance term", "without γ", "lacks γ in the term through the variance", DX),
+    mistake("bn_count_wrong", "dx", "mean term", "by N",
+            "divides by N in place of N·H·W in the term through the mean", DX, also="batch_scale_wrong"),
+    mistake("bn_count_wrong", "dx", "variance term", "by N",
+            "divides by N in place of N·H·W in the term through the variance", DX, also="batch_scale_wrong"),
     mistake("bn_count_wrong", "dx", "mean term", "sum", "takes the sum of dy where its mean is meant", DX,
             also="batch_scale_wrong"),
     mistake("bn_count_wrong", "dx", "variance term", "sum", "takes the sum of dy·x̂ where its mean is meant", DX,
@@ -176,6 +212,15 @@ MISTAKES = (
             DX),
     mistake("bn_count_wrong", "dx", "whole", _per_position, "takes means over the batch alone, for each position",
             DX, also="axis_wrong"),
+    mistake("bn_gamma_missing", "dx", "whole", _product_with_gamma,
+            "has the matrix product dy @ γ, one number for all channels, where γ belongs to each channel", DX,
+            also="elementwise_in_place_of_matrix_product channel_axes_not_swapped"),
+    mistake("bn_count_wrong", "dx", "whole", _dx_own_position,
+            "has statistics over the batch alone, for each position its own: x.mean(0) of images", DX,
+            also="axis_wrong bn_sum_axes_wrong"),
+    mistake("bn_count_wrong", "dgamma", "whole", lambda p: (p.dy * _own_position(p)[0]).sum(axes_of(p["x"])),
+            "has x̂ with statistics over the batch alone, for each position its own: x.mean(0) of images", DG,
+            also="axis_wrong bn_sum_axes_wrong"),
     mistake("bn_gamma_missing", "dx", "out", lambda a, p: a * per_channel(p["gamma"], p["x"]),
             "has the factor γ twice", DX, also="extra_factor_in_delta", rank=1),
     mistake("bn_gamma_missing", "dx", "gamma factor", "left out", "lacks the factor γ", DX),
@@ -186,6 +231,12 @@ MISTAKES = (
     mistake("bn_xhat_missing", "dgamma", "whole",
             lambda p: (p.dy * (p["x"] - p["x"].mean(axes_of(p["x"]), keepdims=True))).sum(axes_of(p["x"])),
             "has x − μ in place of x̂", DG),
+    mistake("bn_scale_wrong", "dgamma", "whole",
+            lambda p: (p.dy * parts(p, {})[0] * parts(p, {})[1] ** 2).sum(axes_of(p["x"])),
+            "multiplies x − μ by σ, where it has to be divided", DG, also="bn_xhat_missing"),
+    mistake("bn_scale_wrong", "dgamma", "whole",
+            lambda p: (p.dy * parts(p, {})[0] / parts(p, {})[1]).sum(axes_of(p["x"])),
+            "divides x − μ by the variance, not by its root", DG, also="bn_xhat_missing"),
     mistake("output_used_instead_of_input", "dgamma", "whole", lambda p: (p.dy * p.y).sum(axes_of(p["x"])),
             "has y in place of x̂", DG, also="bn_xhat_missing"),
     mistake("bn_gamma_missing", "dgamma", "out", c.times("gamma"), "is multiplied by γ besides", DG,

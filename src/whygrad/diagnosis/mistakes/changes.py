@@ -191,6 +191,16 @@ def common(outputs: str, *, zero: dict[str, str] | None = None) -> tuple[Mistake
         found.append(mistake(label, name, "out", zeros, "is 0 everywhere: it was never computed or never written "
                              "to",
                              "compute it and return it", also=also))  # fmt: skip
+        if name == "dx":
+            own = "dx[n] += ..., with the sample's own index"
+            found += [
+                mistake("axis_wrong", "dx", "out", lambda a, _: a.sum(0),
+                        "is summed over the batch: x has a gradient for each sample", own,
+                        also="batch_sum_missing", rank=1),
+                mistake("axis_wrong", "dx", "out", summed(0),
+                        "is the sum over the batch, the same for every sample", own,
+                        also="batch_sum_missing wrong_loop_variable_as_index", rank=1),
+            ]  # fmt: skip
     every = (
         mistake("upstream_gradient_not_multiplied", outputs, "dy", ones,
                 "is the local derivative alone: dy is left out",

@@ -41,6 +41,13 @@ def right(p: Probe) -> Array:
     return p.right["dz"]
 
 
+def _jacobian_again(p: Probe) -> Array:
+    """The softmax's Jacobian times the gradient, which is at the scores already."""
+    fitting(p["z"].ndim == 2)
+    share, delta = probabilities(p), right(p)
+    return share * (delta - (delta * share).sum(-1, keepdims=True))
+
+
 def _wrong_entry(p: Probe) -> Array:
     """The probabilities less 1 in every class, not the target's alone."""
     return probabilities(p) - 1
@@ -94,6 +101,8 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
                also="extra_factor_in_delta"),
         factor("extra_factor_in_delta", lambda p: probabilities(p) * (1 - probabilities(p)),
                "contains p(1 − p) of the softmax besides", "softmax_diagonal_only"),
+        mistake("extra_factor_in_delta", output, "whole", _jacobian_again,
+                "contains the softmax's Jacobian once too often: p − t has it already", CROSS_ENTROPY),
         factor("extra_factor_in_delta", lambda p: s(p) * (1 - s(p)),
                "contains the sigmoid's derivative once too often"),
         factor("extra_factor_in_delta", lambda p: 1 - th(p) ** 2, "contains tanh's derivative once too often"),
@@ -144,8 +153,8 @@ def loss_mistakes(output: str = "dz") -> tuple[Mistake, ...]:
               "dz = (z - t) / (z * (1 - z))"),
         whole("loss_derivative_wrong", lambda p: (z(p) - target(p)) / (z(p) * (1 - z(p))),
               "is a binary cross-entropy's", BINARY),
-        whole("loss_derivative_wrong", lambda p: np.log(z(p)) * -target(p),
-              "is the loss's terms themselves, not their derivatives", CROSS_ENTROPY, "returns_wrong_variable"),
+        whole("returns_wrong_variable", lambda p: np.log(z(p)) * -target(p),
+              "is the loss's terms themselves, not their derivatives", CROSS_ENTROPY, "loss_derivative_wrong"),
         whole("loss_derivative_wrong", _wrong_entry, "subtracts 1 from every class, not from the target's alone",
               CROSS_ENTROPY, "wrong_loop_variable_as_index"),
         whole("wrong_loop_variable_as_index", lambda p: probabilities(p) - (target(p).max(0) > 0),

@@ -10,7 +10,7 @@ import numpy as np
 from whygrad.diagnosis.catalogue import Joints, Subject, fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes import pooling
-from whygrad.diagnosis.mistakes.pooling import padded, places, where_of, write
+from whygrad.diagnosis.mistakes.pooling import covered, padded, places, where_of, write
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array, IntArray
 
@@ -136,6 +136,13 @@ def _placed(p: Probe, joints: Joints, how: str) -> Array:
     return write(winners(seen(p, {}), how) * p.dy[..., None], p, joints)
 
 
+def _common_mask(p: Probe, *, painted: bool) -> Array:
+    """One mask of the image, of all windows' maxima, times the dy of every window that covers an entry."""
+    mask = write(winners(seen(p, {}), None), p, {}) > 0
+    over = np.repeat(p.dy[..., None], int(np.prod(where_of(p).kernel)), -1)
+    return mask * write(over, p, {"overlap": "last window"} if painted else {})
+
+
 def alternatives(p: Probe, output: str) -> list[Array]:
     """At ties the first maximum, the last, or all in equal shares: each is a subgradient."""
     return [_placed(p, {}, how) for how in ("last", "shared")] if output == "dx" else []
@@ -158,6 +165,12 @@ MISTAKES = (
     mistake("pool_window_offset_missing", "dx", "whole", partial(_flat_index, add=False),
             "takes (with =) the index within the flattened window for one in the flattened image", LINE,
             also="overlap_overwritten"),
+    mistake("mask_shared_by_windows", "dx", "whole", partial(_common_mask, painted=False),
+            "has one mask for all windows: the maximum of one gets the dy of every window that covers it", LINE,
+            also="ties_duplicate_gradient"),
+    mistake("overlap_overwritten", "dx", "whole", partial(_common_mask, painted=True),
+            "spreads dy over whole windows with =, and masks what is left with all windows' maxima", LINE,
+            also="mask_shared_by_windows"),
     mistake("stride_ignored_in_backward", "dx", "place", "stride ignored",
             "uses the windows at (i, j), not at (i·stride, j·stride)", LINE),
     mistake("stride_ignored_in_backward", "dx", "place", "window size for stride",
@@ -231,6 +244,8 @@ MISTAKES = (
             "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+k, j*t:j*t+k]"),
     mistake("forward_formula_wrong", "y", "whole", lambda p: np.maximum(value(p, {}), 0),
             "is never below 0: the maximum starts from 0, not from −∞", "window.max()"),
+    mistake("overlap_averaged", "dx", "out", lambda a, p: a / np.maximum(covered(p), 1),
+            "is divided by the number of windows that each entry is in", LINE, also="batch_scale_wrong"),
     *c.common("dx", zero={"dx": "dx_not_propagated"}),
 )  # fmt: skip
 

@@ -38,6 +38,12 @@ def places(where: Geometry, how: str | None = None) -> tuple[IntArray, IntArray]
     return np.broadcast_to(a, shape).reshape(flat), np.broadcast_to(b, shape).reshape(flat)
 
 
+def covered(p: Probe) -> Array:
+    """Return the number of windows that each entry of the image is in, (H, W)."""
+    where = where_of(p)
+    return write(np.ones((1, 1, *where.output, int(np.prod(where.kernel)))), p, {})[0, 0]
+
+
 def padded(p: Probe, value: float) -> Array:
     """Return the image with its padding."""
     top, bottom, left, right = where_of(p).padding

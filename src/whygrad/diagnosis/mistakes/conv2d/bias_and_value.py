@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from whygrad.diagnosis.catalogue import fitting, mistake
+from whygrad.diagnosis.catalogue import mistake
 from whygrad.diagnosis.mistakes import changes as c
 from whygrad.diagnosis.mistakes.conv2d.reference import DB, seen, value, where_of
 from whygrad.diagnosis.probes import Probe
@@ -24,7 +24,6 @@ def _stepped_output(p: Probe) -> Array:
     """Loops over i in range(0, H − R + 1, stride) and writes to y[i // 1]: every stride-th entry that there is."""
     where = where_of(p)
     t, u = where.stride
-    fitting(max(t, u) > 1)
     y = np.zeros_like(p.y)
     image = pad(p["x"], where.padding)
     r, s = where.kernel
@@ -35,14 +34,26 @@ def _stepped_output(p: Probe) -> Array:
     return y
 
 
+def _rows_in_pixels(p: Probe) -> Array:
+    """Rows of the column matrix counted by i·J + j, with i and j the windows' corners in pixels; others stay 0."""
+    where = where_of(p)
+    (t, u), (rows, columns) = where.stride, where.output
+    right = value(p, {"bias": "left out"})
+    flat = np.zeros((*right.shape[:2], rows * columns))
+    for i in range(rows):
+        for j in range(columns):
+            at = i * t * columns + j * u
+            if at < rows * columns:
+                flat[:, :, at] = right[:, :, i, j]
+    return flat.reshape(right.shape) + p["b"][:, None, None]
+
+
 def _one_channel(p: Probe, channel: int) -> Array:
     taps = np.einsum("nijrs,frs->nfij", seen(p, {})[:, channel], p["w"][:, channel], optimize=True)
     return taps + p["b"][:, None, None]
 
 
 def _forward_unpadded(p: Probe) -> Array:
-    where = where_of(p)
-    fitting(any(where.padding))
     inner = geometry("conv2d", p["x"].shape[2:], p["w"].shape[2:], stride=p.options["stride"])
     return np.einsum("ncijrs,fcrs->nfij", windows(p["x"], inner), p["w"], optimize=True) + p["b"][:, None, None]
 
@@ -75,17 +86,13 @@ MISTAKES = (
     mistake("forward_formula_wrong", "y", "w", c.flipped(2, 3), "is a true convolution: the kernel is rotated",
             "y[i, j] = (w * x[i*t:i*t+R, j*t:j*t+S]).sum() + b",
             also="kernel_rotated_over_wrong_axes"),
-    mistake("im2col_column_order_mismatch", "y", "w", lambda w, _: w.transpose(0, 2, 3, 1).reshape(w.shape),
-            "multiplies columns in the order (C, R, S) by a kernel in the order (R, S, C)",
-            "w.reshape(F, -1), beside columns in the order c, r, s", also="reshape_axes_wrong"),
-    mistake("im2col_column_order_mismatch", "y", "w",
-            lambda w, _: w.reshape(len(w), *w.shape[2:], w.shape[1]).transpose(0, 3, 1, 2),
-            "multiplies columns in the order (R, S, C) by a kernel in the order (C, R, S)",
-            "w.reshape(F, -1), beside columns in the order c, r, s", also="reshape_axes_wrong"),
     mistake("forward_stride_index_wrong", "y", "place", "stride ignored",
             "reads the window at (i, j) for output (i, j)", "x[i*t:i*t+R, j*t:j*t+S]"),
     mistake("forward_stride_index_wrong", "y", "whole", _stepped_output,
             "writes to every stride-th output only", "y[i, j] = ... for i in range(I): the window starts at i*t"),
+    mistake("forward_stride_index_wrong", "y", "whole", _rows_in_pixels,
+            "counts the columns of im2col by the windows' places in pixels: with a stride most stay 0",
+            "cols[i * J + j] for the window at (i*t, j*t)", also="im2col_column_order_mismatch"),
     mistake("bias_added_per_element", "y", "bias", "per tap", "adds the bias once for each tap",
             "add b after the sum"),
     mistake("bias_added_per_element", "y", "whole",

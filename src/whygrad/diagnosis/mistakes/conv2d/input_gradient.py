@@ -58,6 +58,17 @@ def _resized(p: Probe, w: Array) -> Array:
     return big
 
 
+def _plus_own_bias(a: Array, p: Probe) -> Array:
+    fitting(len(p["b"]) == a.shape[1])
+    return a + p["b"][:, None, None]
+
+
+def _covered(p: Probe) -> Array:
+    """The number of windows that each pixel is in, (H, W)."""
+    where = where_of(p)
+    return on_grid(spread(np.ones((1, 1, *where.output, *where.kernel)), where, {}), where, None)[0, 0]
+
+
 def _interior(p: Probe, *, rotated: bool) -> Array:
     """The full correlation, at pixels that have a whole window around them only."""
     r, s = p["w"].shape[2:]
@@ -134,6 +145,9 @@ MISTAKES = (
     mistake("kernel_not_rotated", "dx", "w", c.flipped(2, 3), "is the full correlation with the kernel as it is",
             ROT180,
             also="kernel_rotated_in_scatter_form"),
+    mistake("kernel_not_rotated", "dx", "out", c.flipped(2, 3),
+            "comes out rotated by 180 degrees: dy and the kernel are exchanged in the correlation", ROT180,
+            also="kernel_gradient_flipped"),
     mistake("kernel_rotated_over_wrong_axes", "dx", "w", c.flipped(2),
             "has the kernel reversed along columns alone",
             ROT180, also="kernel_not_rotated"),
@@ -203,6 +217,9 @@ MISTAKES = (
     mistake("padding_not_cropped", "dx", "grid", "bottom right", "is cut at one side only, by twice the padding",
             CROP,
             also="forward_backward_padding_disagree"),
+    mistake("forward_backward_padding_disagree", "dx", "grid", "half the kernel",
+            "is cut by half the kernel's size on each side, as for a padding that keeps the size, whatever p is",
+            CROP, also="padding_not_cropped full_padding_missing"),
     mistake("crop_slice_minus_zero", "dx", "grid", "minus slice", "is cut by [p:-p], which is empty for p = 0",
             CROP),
     mistake("forward_backward_padding_disagree", "dx", "grid", "border zero", "is zero along the border", CROP,
@@ -235,6 +252,13 @@ MISTAKES = (
       for order in ("pn", "np", "n")),
     mistake("overlap_overwritten", "dx", "overlap", "last window",
             "keeps only the last window's contribution where windows overlap", SCATTER),
+    *(mistake("bias_added_to_gradient", "dx", "out", lambda a, p, g=g: a + g(p["b"]), does,
+              "leave b out: y = w·x + b, so b is in no gradient", also="forward_formula_wrong")
+      for g, does in ((np.sum, "has the sum of the biases added"), (np.mean, "has the mean of the biases added"))),
+    mistake("bias_added_to_gradient", "dx", "out", _plus_own_bias, "has the biases added, one to each channel",
+            "leave b out: y = w·x + b, so b is in no gradient", also="forward_formula_wrong"),
+    mistake("overlap_averaged", "dx", "out", lambda a, p: a / np.maximum(_covered(p), 1),
+            "is divided by the number of windows that each pixel is in", SCATTER, also="batch_scale_wrong"),
     mistake("overlap_overwritten", "dx", "overlap", "last tap",
             "keeps only the last tap's contribution where windows overlap", SCATTER),
     mistake("overlap_overwritten", "dx", "filters", "last", "comes from the last filter alone", SCATTER, rank=3),
@@ -250,8 +274,8 @@ MISTAKES = (
     mistake("returns_wrong_variable", "dx", "whole", lambda p: p["x"], "is x itself", "return dx, dw, db"),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", lambda p: p.right["dw"], "is dw", "return dx, dw, db",
             also="returns_wrong_variable"),
-    *(mistake("convolution_treated_as_matrix_product", "dx", "whole", lambda p, t=t,
-              a=a: _dense_dx(p, transpose=t, after=a),
+    *(mistake("convolution_treated_as_matrix_product", "dx", "whole",
+              lambda p, t=t, a=a: _dense_dx(p, transpose=t, after=a),
               "is a matrix product of the kernel and dy", SCATTER, also="dx_shape_wrong_no_convolution")
       for t in (True, False) for a in (True, False)),
     mistake("dx_shape_wrong_no_convolution", "dx", "whole", _product_dx, "is w·dy, entry by entry", SCATTER,

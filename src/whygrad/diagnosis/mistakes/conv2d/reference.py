@@ -43,6 +43,8 @@ def places(where: Geometry, how: str | None) -> tuple[IntArray, IntArray]:
         a, b = i * t + r, j + s
     elif how == "tap times stride":
         a, b = i * t + r * t, j * u + s * u
+    elif how == "stride at the tap":
+        a, b = i + r * t, j + s * u
     else:
         a, b = i * t + r, j * u + s
     shape = (rows, columns, *where.kernel)
@@ -75,7 +77,7 @@ def padded(p: Probe, joints: Joints) -> Array:
 
 def value(p: Probe, joints: Joints) -> Array:
     """Σ w·x + b, with joints for the windows and for the bias."""
-    y = np.einsum("ncijrs,fcrs->nfij", seen(p, joints), p["w"], optimize=True)
+    y = np.tensordot(seen(p, joints), p["w"], axes=((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
     taps = int(np.prod(p["w"].shape[1:])) if joints.get("bias") == "per tap" else 1
     bias = 0.0 if joints.get("bias") == "left out" else taps * p["b"][:, None, None]
     return y + bias
@@ -86,7 +88,7 @@ def dx(p: Probe, joints: Joints) -> Array:
     where = where_of(p)
     give = joints.get("filters")
     if give is None:
-        back = np.einsum("nfij,fcrs->ncijrs", p.dy, p["w"], optimize=True)
+        back = np.tensordot(p.dy, p["w"], axes=(1, 0)).transpose(0, 3, 1, 2, 4, 5)
     else:
         f = {"last": -1, "first": 0}[give]
         back = np.einsum("nij,crs->ncijrs", p.dy[:, f], p["w"][f], optimize=True)
@@ -107,6 +109,9 @@ def on_grid(canvas: Array, where: Geometry, how: str | None) -> Array:
     elif how == "minus slice":
         fitting(top == bottom == left == right)
         cut = (..., slice(top, -top), slice(left, -left))
+    elif how == "half the kernel":
+        r, s = (k // 2 for k in where.kernel)
+        cut = (..., slice(r, canvas.shape[2] - r), slice(s, canvas.shape[3] - s))
     elif how == "remainder dropped":
         rows, columns = ((n - 1) * t + k for n, t, k in zip(where.output, where.stride, where.kernel, strict=True))
         cut = (..., slice(top, rows - bottom), slice(left, columns - right))
@@ -153,7 +158,7 @@ def contributions(p: Probe) -> list[Array]:
 
 def dw(p: Probe, joints: Joints) -> Array:
     """Correlate the padded image with dy."""
-    return np.einsum("nfij,ncijrs->fcrs", p.dy, seen(p, joints), optimize=True)
+    return np.tensordot(p.dy, seen(p, joints), axes=((0, 2, 3), (0, 2, 3)))
 
 
 def db(p: Probe, joints: Joints) -> Array:
@@ -163,7 +168,7 @@ def db(p: Probe, joints: Joints) -> Array:
 
 def full_correlation(dy: Array, w: Array) -> Array:
     """Return the full correlation Σ_f dy ⋆ w of stride 1: (N, C, I+R−1, J+S−1)."""
-    back = np.einsum("nfij,fcrs->ncijrs", dy, w[:, :, ::-1, ::-1], optimize=True)
+    back = np.tensordot(dy, w[:, :, ::-1, ::-1], axes=(1, 0)).transpose(0, 3, 1, 2, 4, 5)
     where = geometry("conv2d", (dy.shape[2] + w.shape[2] - 1, dy.shape[3] + w.shape[3] - 1), w.shape[2:])
     return fold(back, where)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from whygrad.diagnosis.catalogue import fitting, mistake
 from whygrad.diagnosis.mistakes import changes as c
+from whygrad.diagnosis.mistakes import orders
 from whygrad.diagnosis.mistakes.activations import sigma
-from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER
+from whygrad.diagnosis.mistakes.conv2d.reference import SCATTER, where_of
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
 
@@ -19,28 +20,24 @@ def _transposed_planes(dy: Array) -> Array:
     return np.swapaxes(dy, 2, 3)
 
 
-def _flattened(*order: int) -> c.Change:
-    """What dy is taken for by dy.reshape(F, -1), beside columns whose axes N, I and J lie in this order."""
-
-    def reshape(a: Array, _: Probe) -> Array:
-        sizes = [a.shape[axis] for axis in order]
-        back = a.reshape(a.shape[1], *sizes)
-        return back.transpose([order.index(axis) + 1 if axis != 1 else 0 for axis in range(4)])
-
-    return reshape
-
-
-def _as_rows(a: Array, _: Probe) -> Array:
-    """What dy is taken for by dy.reshape(-1, F)."""
-    n, f, rows, columns = a.shape
-    return a.reshape(n, rows, columns, f).transpose(0, 3, 1, 2)
-
-
 JOINED = (
     "The chain rule multiplies by each local derivative once, in the layer that it belongs to. If your layer is a "
     "convolution and an activation in one, pass its forward as well: it is then judged by that one."
 )
-RESHAPE = "flat = dy.transpose(1, 0, 2, 3).reshape(F, -1), beside columns in the order n, i, j"
+
+
+def _inside(dy: Array, p: Probe) -> Array:
+    """Dy of the windows that lie within the image, without its padding."""
+    where = where_of(p)
+    kept = [
+        (np.arange(n) * t >= before) & (np.arange(n) * t + k <= before + size)
+        for n, t, k, before, size in zip(
+            where.output, where.stride, where.kernel, where.padding[::2], where.size, strict=True
+        )
+    ]
+    return dy * (kept[0][:, None] & kept[1])
+
+
 #: Derivatives of activations, of the layer's own output, that code of a joined layer has in its delta.
 SLOPES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     ("[y > 0]", "relu", lambda y: (y > 0) * 1.0),
@@ -51,16 +48,6 @@ SLOPES: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
 )
 
 MISTAKES = (
-    mistake("reshape_axes_wrong", "dx dw db", "dy", _flattened(0, 2, 3),
-            "reshapes dy to (F, …) without moving the filters' axis to the front first", RESHAPE,
-            also="channel_axes_not_swapped"),
-    mistake("reshape_axes_wrong", "dx dw db", "dy", _flattened(2, 3, 0),
-            "reshapes dy to (F, …) without moving the filters' axis to the front first",
-            "flat = dy.transpose(1, 2, 3, 0).reshape(F, -1), beside columns in the order i, j, n",
-            also="channel_axes_not_swapped"),
-    mistake("reshape_axes_wrong", "dx dw db", "dy", _as_rows,
-            "reshapes dy to (…, F) without moving the filters' axis to the end first",
-            "rows = dy.transpose(0, 2, 3, 1).reshape(-1, F)", also="channel_axes_not_swapped"),
     *(mistake("extra_factor_in_delta", "dx dw db", "dy", lambda a, p, g=g: a * g(p.y),
               f"contains {what} besides, the derivative of a {name} that is not in this layer",
               "use dy as it comes: an activation is a layer of its own", lesson=JOINED,
@@ -95,6 +82,11 @@ MISTAKES = (
             also="height_width_mixed_up"),
     mistake("stride_ignored_in_backward", "dx dw", "place", "tap times stride",
             "multiplies the taps by the stride as well", SCATTER),
+    mistake("stride_ignored_in_backward", "dx dw y", "place", "stride at the tap",
+            "multiplies the tap by the stride, not the output's place: it uses (i + r·stride, j + s·stride)",
+            SCATTER, also="forward_stride_index_wrong wrong_loop_variable_as_index"),
+    mistake("border_missing", "dx dw", "dy", _inside,
+            "leaves out the windows that stick out into the padding", SCATTER, also="padding_not_cropped"),
     mistake("forward_backward_padding_disagree", "dw y", "pad", "after",
             "pads the image at the bottom and right only", "np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))"),
     mistake("forward_backward_padding_disagree", "dw y", "pad", "before", "pads the image at the top and left only",
@@ -113,5 +105,7 @@ MISTAKES = (
     mistake("returns_wrong_variable", "dx dw", "whole", lambda p: p.dy, "is dy itself", "return dx, dw, db",
             also="dx_not_propagated"),
     mistake("returns_wrong_variable", "dx dw", "whole", lambda p: p.y, "is y itself", "return dx, dw, db"),
+    *orders.columns(),
+    *orders.results(),
     *c.common("dx dw db", zero={"db": "missing_bias_gradient"}),
 )  # fmt: skip

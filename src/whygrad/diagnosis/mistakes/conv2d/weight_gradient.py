@@ -22,13 +22,11 @@ def _correlation_with_all(p: Probe, dy: Array) -> Array:
 
 def _too_big(p: Probe, *, spread_out: bool) -> Array:
     where = where_of(p)
-    fitting(max(where.stride) > 1)
     return _correlation_with_all(p, dilated(p.dy, where) if spread_out else p.dy)
 
 
 def _unpadded(p: Probe) -> Array:
     """The weight gradient from the image without its padding: of another shape, unless dy is cut to fit."""
-    fitting(any(where_of(p).padding))
     dy, x = dilated(p.dy, where_of(p)), p["x"]
     fitting(dy.shape[2] <= x.shape[2] and dy.shape[3] <= x.shape[3])
     view = np.lib.stride_tricks.sliding_window_view(x, dy.shape[2:], (2, 3))
@@ -97,11 +95,6 @@ def _same_size(a: Array, b: Array) -> Array:
     return a
 
 
-def _channels_last(a: Array) -> Array:
-    f, channels, r, s = a.shape
-    return a.reshape(f, r, s, channels).transpose(0, 3, 1, 2)
-
-
 MISTAKES = (
     mistake("stride_remainder_dropped", "dw", "whole", lambda p: _too_big(p, spread_out=True),
             "has a row or column for every shift of the dilated dy that fits: more than the kernel",
@@ -120,20 +113,18 @@ MISTAKES = (
             "index x by its own sample: x[n]"),
     mistake("wrong_loop_variable_as_index", "dw", "x", c.repeated(0, -1), "reads the last image for every sample",
             "index x by its own sample: x[n]"),
-    mistake("batch_sum_missing", "dw", "out", lambda a,
-            p: np.einsum("nfij,ncijrs->nfcrs", p.dy, seen(p, {}), optimize=True),
+    mistake("batch_sum_missing", "dw", "out",
+            lambda a, p: np.einsum("nfij,ncijrs->nfcrs", p.dy, seen(p, {}), optimize=True),
             "has one gradient for each sample", "dw.sum(axis=0)", rank=3),
     *(mistake("loop_bounds_off_by_one", "dw", "out", c.without_last(*axes), f"is 0 in the kernel's last {what}",
               "for r in range(R): for s in range(S):", also="loop_over_input_size")
       for axes, what in (((2,), "row"), ((3,), "column"), ((2, 3), "row and column"))),
-    *(mistake("reshape_axes_wrong", "dw", "out", change, does, "dw = (flat @ cols.T).reshape(F, C, R, S)",
-              also="im2col_column_order_mismatch weight_gradient_transposed")
-      for change, does in (
-          (lambda a, _: a.reshape(len(a), -1).T.reshape(a.shape),
-           "comes as (C·R·S, F) and is reshaped, not transposed"),
-          (lambda a, _: a.transpose(0, 2, 3, 1).reshape(a.shape),
-           "has columns in the order (R, S, C), read as (C, R, S)"),
-          (lambda a, _: _channels_last(a), "has columns in the order (C, R, S), read as (R, S, C)"))),
+    mistake("reshape_axes_wrong", "dw", "out", lambda a, _: a.reshape(len(a), -1).T.reshape(a.shape),
+            "comes as (C·R·S, F) and is reshaped, not transposed", "dw = (flat @ cols.T).reshape(F, C, R, S)",
+            also="im2col_column_order_mismatch weight_gradient_transposed"),
+    mistake("bias_added_to_gradient", "dw", "out", lambda a, p: a + p["b"][:, None, None, None],
+            "has the biases added, as a forward pass has them", "leave b out: y = w·x + b, so b is in no gradient",
+            also="forward_formula_wrong"),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2, 3), "comes out rotated by 180 degrees", DW),
     mistake("kernel_gradient_flipped", "dw", "out", c.flipped(2), "comes out upside down", DW,
             also="kernel_rotated_over_wrong_axes"),
@@ -158,8 +149,8 @@ MISTAKES = (
     mistake("wrong_loop_variable_as_index", "dw", "x", c.repeated(1, -1),
             "reads the last input channel for every channel", "index x by its own channel: x[n, c]",
             also="channels_mixed_in_weight_gradient"),
-    mistake("channels_mixed_in_weight_gradient", "dw", "out", lambda a,
-            _: np.broadcast_to(a.mean(1, keepdims=True), a.shape),
+    mistake("channels_mixed_in_weight_gradient", "dw", "out",
+            lambda a, _: np.broadcast_to(a.mean(1, keepdims=True), a.shape),
             "has the mean of the input channels in every channel", DW),
     mistake("weight_gradient_elementwise_window", "dw", "whole",
             lambda p: _window_products(p, pad(p["x"], where_of(p).padding)),
@@ -186,8 +177,8 @@ MISTAKES = (
             "is the correlation of dy with itself", DW, rank=2),
     mistake("returns_wrong_variable", "dw", "whole", lambda p: p["w"], "is w itself", "return dx, dw, db"),
     mistake("returns_wrong_variable", "dw", "whole", lambda p: p.right["dx"], "is dx", "return dx, dw, db"),
-    *(mistake("convolution_treated_as_matrix_product", "dw", "whole", lambda p, t=t,
-              a=a: _dense_dw(p, transpose=t, after=a),
+    *(mistake("convolution_treated_as_matrix_product", "dw", "whole",
+              lambda p, t=t, a=a: _dense_dw(p, transpose=t, after=a),
               "is a matrix product of the image and dy", DW)
       for t in (True, False) for a in (True, False)),
 )  # fmt: skip

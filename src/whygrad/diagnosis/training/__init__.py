@@ -1,0 +1,71 @@
+"""Why a training does not learn: each suspicion is tested by an experiment, and each remedy is run before it is named.
+
+**What is looked at.** A ``Subject`` is a training as everything here sees it: ``loss(params, batch)``,
+``gradients(params, batch)``, an update, parameters, a batch, and what else there is. ``subject.py`` makes one from
+anyone's functions, ``own.py`` from the project's models, inside which activations can be seen. No module asks which.
+
+**Two kinds of tests.** A *proof* needs no training to go wrong: labels outside the classes, a gradient that is not that of
+the loss, an update that is not the optimiser's. A *suspicion* is a property that may do harm or not: weights far
+too large, a rate above the stability limit, units that no sample activates. It counts only where the training as
+given fails and the same training with that one thing changed does not. So a training that learns is not accused for its
+looks.
+
+**The order** is that of cost. Each line is a module with one public function, usable alone on a ``Subject``:
+
+1. ``calling``: the functions raise, are slow, random, or change their arguments
+2. ``data``, ``relation``: samples and labels by themselves, and whether the one tells anything of the other
+3. ``numbers``: the first value that is not finite, by line, operation and sample
+4. ``gradient``, ``memory``: slopes of the loss along directions against the gradient; what calls leave behind
+5. ``outputs``, ``start``: what the loss is fed with, the first loss, symmetric or badly scaled weights
+6. ``updates``: which optimiser's formula the steps follow
+7. ``trials``: the training as given, for a few dozen steps on one batch
+8. only if that fails: ``curvature``, ``descent``, ``rate``, ``flow``, ``learning``, each with its remedy run
+
+What is proven ends the examination unless ``thorough``. A deadline in seconds holds throughout: what no time was left for
+is listed among what was not tested, with the reason, as is all that could not be tested.
+
+**Ranking.** What is proven comes first, in the order above, since later things follow from earlier ones: a loss that rises
+under a gradient of the wrong sign says nothing about the rate. Suspicions follow in the order in which one explains
+the other: inputs, first weights, rate, flow. Findings that hold as well are kept behind the first.
+"""
+
+from whygrad.diagnosis.training.asking import training_of
+from whygrad.diagnosis.training.calling import examine_calling
+from whygrad.diagnosis.training.curvature import Curvature, curvature, examine_curvature
+from whygrad.diagnosis.training.data import examine_data
+from whygrad.diagnosis.training.diagnosing import diagnose_training
+from whygrad.diagnosis.training.flow import examine_flow
+from whygrad.diagnosis.training.gradient import examine_gradient
+from whygrad.diagnosis.training.learning import examine_evaluation, examine_overfitting
+from whygrad.diagnosis.training.numbers import examine_numbers
+from whygrad.diagnosis.training.outputs import examine_outputs
+from whygrad.diagnosis.training.rate import examine_rate
+from whygrad.diagnosis.training.relation import examine_relation
+from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial
+from whygrad.diagnosis.training.start import examine_start
+from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.updates import examine_updates
+
+__all__ = [
+    "Curvature",
+    "Evidence",
+    "Subject",
+    "TrainingDiagnosis",
+    "Trial",
+    "curvature",
+    "diagnose_training",
+    "examine_calling",
+    "examine_curvature",
+    "examine_data",
+    "examine_evaluation",
+    "examine_flow",
+    "examine_gradient",
+    "examine_numbers",
+    "examine_outputs",
+    "examine_overfitting",
+    "examine_rate",
+    "examine_relation",
+    "examine_start",
+    "examine_updates",
+    "training_of",
+]

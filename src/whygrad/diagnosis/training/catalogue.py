@@ -1,0 +1,67 @@
+"""What the catalogue of mistakes in gradients says of a training whose gradients are wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from whygrad.diagnosis.identifying import identified
+from whygrad.diagnosis.networks import diagnose_network
+from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt
+from whygrad.typing import Array
+
+#: Seconds that the catalogue may take, and the share of what is left that it may use.
+_PATIENCE, _SHARE = 6.0, 0.5
+
+
+class _Late(BaseException):
+    """The catalogue's time is over; nothing on the way may take it for an error of the person's code."""
+
+
+def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequence[str]) -> dict[str, Finding]:
+    """Return what ``diagnose_network`` says of each wrong parameter; nothing where it would take too long."""
+    found = subject.xt()
+    if found is None:
+        return {}
+    x, t = (np.asarray(part) for part in found)
+    batch = subject.batch
+
+    began = time.monotonic()
+    patience = min(_PATIENCE, _SHARE * subject.clock.left)
+
+    def in_time() -> None:
+        if time.monotonic() - began > patience:
+            raise _Late
+
+    def loss(params: dict[str, Array], x: Any, t: Any) -> float:
+        in_time()
+        return subject.loss(params, rebuilt(batch, x, t))
+
+    def gradients(params: dict[str, Array], x: Any, t: Any) -> dict[str, Array]:
+        in_time()
+        return subject.gradients(params, rebuilt(batch, x, t))
+
+    entries = sum(a.size for a in at.values())
+    try:
+        subject.loss(at)
+        cost = time.monotonic() - began
+        if 8 * entries * cost > patience:
+            chain = None
+            if 3000 * cost < patience:
+                with np.errstate(all="ignore"):
+                    chain = identified(
+                        lambda p: loss(p, x, t), dict(at), x, t, np.random.default_rng(0), began + patience / 2
+                    )
+            if chain is None:
+                return {}
+        told = diagnose_network(
+            loss, gradients, dict(at), (x, t), time_limit=max(patience, 0.5), patience=patience / 2
+        )
+    except (_Late, CallFailed, ValueError, IndexError, KeyError, TypeError, ArithmeticError):
+        return {}
+    ranked = sorted(told.findings, key=lambda finding: finding.cause != told.cause)
+    return {finding.output: finding for finding in ranked if finding.output in names}

@@ -1,0 +1,149 @@
+"""How the diagnosis of a training is shown: in a terminal, as plain text and in a notebook. This module brings Rich."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from whygrad.diagnosis.rendering import MARKS
+from whygrad.diagnosis.report import Finding
+
+if TYPE_CHECKING:
+    from whygrad.diagnosis.training.report import TrainingDiagnosis
+
+#: Where sentences are folded, however wide the terminal is.
+_READABLE, _INDENT = 100, 4
+_ASCII = str.maketrans(
+    {
+        "✓": "+",
+        "✗": "x",
+        "·": "*",
+        "−": "-",
+        "×": "x",
+        "²": "^2",
+        "…": ".",
+        "→": "->",
+        "±": "+-",
+        "η": "eta",
+        "λ": "lambda",
+        "β": "beta",
+        "₁": "1",
+        "₂": "2",
+        "√": "sqrt",
+        "∞": "inf",
+        "Σ": "sum",
+        "⁴": "^4",
+        "‖": "|",
+        "½": "1/2",
+    }
+)
+
+
+def renderable(diagnosis: TrainingDiagnosis) -> Shown:
+    """Return what Rich prints of a diagnosis, folded for the width at which it is printed."""
+    return Shown(diagnosis)
+
+
+def text(diagnosis: TrainingDiagnosis, width: int = 100) -> str:
+    """Return a diagnosis as plain text of so many columns."""
+    file = StringIO()
+    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(
+        Shown(diagnosis)
+    )
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def conclusion(diagnosis: TrainingDiagnosis) -> str:
+    """Return the one sentence that a diagnosis comes to."""
+    if diagnosis.healthy:
+        return "Healthy: nothing that was tested is wrong."
+    if diagnosis.cause is None:
+        return "Something is wrong, and its cause is not known."
+    others = [f.cause for f in diagnosis.faults if f.cause and f.cause != diagnosis.cause]
+    return f"The cause: {diagnosis.cause}." + (f" Beside it: {', '.join(dict.fromkeys(others))}." if others else "")
+
+
+def details(finding: Finding) -> Iterator[tuple[str, str]]:
+    """Yield what is said of a finding, each with its title."""
+    if finding.says:
+        yield "", _sentence(finding.says)
+    for note in finding.notes:
+        yield "", _sentence(note)
+    if finding.experiment:
+        yield "shown by", finding.experiment
+    if finding.fix:
+        yield "fix", finding.fix
+    if finding.lesson:
+        yield "why", finding.lesson
+
+
+def _sentence(said: str) -> str:
+    return f"{said[0].upper()}{said[1:]}" + ("" if said.endswith(".") else ".")
+
+
+class Shown:
+    """A diagnosis that lays itself out when it knows its width."""
+
+    def __init__(self, diagnosis: TrainingDiagnosis) -> None:
+        self.diagnosis = diagnosis
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line, indent in _lines(self.diagnosis):
+            if options.ascii_only:
+                line.plain = line.plain.translate(_ASCII)
+            width = min(options.max_width, _READABLE) - indent
+            for part in [line] if options.no_wrap or not line.plain else line.wrap(console, max(width, 20)):
+                part.rstrip()
+                yield Text(" " * indent) + part
+
+
+def _lines(diagnosis: TrainingDiagnosis) -> Iterator[tuple[Text, int]]:
+    yield Text(diagnosis.subject, "bold"), 0
+    yield Text(), 0
+    for finding in diagnosis.findings:
+        good = finding.fine
+        line = Text(f"{MARKS.get(finding.verdict, '✗')} ", "green" if good else "red").append(finding.output)
+        if finding.cause:
+            line.append(f"  {finding.cause}", "bold")
+        if good:
+            yield Text.assemble(line, (f": {finding.says}", "dim")), 2
+            continue
+        yield line, 2
+        for title, sentence in details(finding):
+            yield Text.assemble((f"{title}: " if title else "", "dim"), sentence), _INDENT
+        yield Text(), 0
+    if diagnosis.healthy:
+        yield Text(), 0
+    yield Text(conclusion(diagnosis), f"bold {'green' if diagnosis.healthy else 'red'}"), 0
+    for reason in diagnosis.untested:
+        yield Text(f"Not tested: {reason}.", "dim"), 0
+    for note in diagnosis.notes:
+        yield Text(f"Note: {note}.", "dim"), 0
+
+
+def html(diagnosis: TrainingDiagnosis) -> str:
+    """Return a diagnosis as HTML that needs nothing else, for light and dark pages."""
+    blocks = []
+    for finding in diagnosis.findings:
+        colour = "#1a7f37" if finding.fine else "#cf222e"
+        style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
+        cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
+        blocks.append(
+            f'<div style="margin-top:6px"><span style="{style}">{escape(finding.output)}</span>{cause}</div>'
+        )
+        for title, sentence in details(finding):
+            label = f'<span style="opacity:.7">{title}: </span>' if title else ""
+            blocks.append(
+                f'<div style="max-width:60em;white-space:normal;padding-left:28px">{label}{escape(sentence)}</div>'
+            )
+    told = "".join(f'<div style="opacity:.7">Not tested: {escape(reason)}.</div>' for reason in diagnosis.untested)
+    return (
+        '<div style="font-size:13px;line-height:1.5;text-align:left">'
+        f'<div style="font-weight:600">{escape(diagnosis.subject)}</div>{"".join(blocks)}'
+        f'<div style="font-weight:600;margin-top:6px">{escape(conclusion(diagnosis))}</div>{told}</div>'
+    )

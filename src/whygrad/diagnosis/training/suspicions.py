@@ -1,0 +1,67 @@
+"""What a suspicion is: something that may do harm, and the trainings without it that would show so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.report import Trial, shown_by
+from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.trials import cures
+
+
+class Remedy(NamedTuple):
+    """A training with one thing changed."""
+
+    run: Callable[[], Trial]
+    fix: str = ""  #: what to do if it cures
+
+
+class Suspicion(NamedTuple):
+    """Something that may be why a training fails, and what would show it."""
+
+    finding: Finding
+    remedies: Sequence[Remedy]
+    other_loss: bool = False  #: whether the remedies measure another loss, which cannot be compared
+    strong: bool = False  #: whether it counts also where none of its remedies helps, if nothing else does
+
+
+def tried(
+    subject: Subject, suspicion: Suspicion, given: Trial, constant: float, *, learning: bool = False
+) -> tuple[Finding | None, list[Trial]]:
+    """Run the remedies of a suspicion until one cures; return the finding with what showed it, and all that was run."""
+    ran: list[Trial] = []
+    for remedy in suspicion.remedies:
+        if not subject.clock.allows(0.3):
+            break
+        try:
+            trial = remedy.run()
+        except CallFailed:
+            continue
+        ran.append(trial)
+        if suspicion.other_loss and not learning:
+            cured = trial.finite and trial.last < 0.6 * trial.first
+        else:
+            cured = not suspicion.other_loss and cures(trial, given, constant, learning=learning)
+        if cured:
+            finding = shown_by(suspicion.finding, given, trial)
+            if remedy.fix:
+                finding = _with_fix(finding, remedy.fix)
+            return finding, ran
+    return None, ran
+
+
+def _with_fix(finding: Finding, fix: str) -> Finding:
+    return replace(finding, fix=fix)
+
+
+def rounded(value: float) -> float:
+    """Return a rate with two digits, as a person would write it.
+
+    Example:
+        >>> rounded(0.0123456), rounded(3.7)
+        (0.012, 3.7)
+    """
+    return float(f"{value:.2g}")
