@@ -19,6 +19,8 @@ from whygrad.typing import Array, Shape
 
 #: Entries of one sample's value, at most.
 MOST_ENTRIES = 2**28
+#: Places along one axis, of what is taken place by place.
+MOST_PLACES = 2**20
 _SUFFIXES = (".weight", ".weight_v", ".kernel", ".gamma", "/weight", "/kernel", "/gamma", "_weight", "_w")
 
 
@@ -172,10 +174,12 @@ class Builder:
             return value
         if not places or 0 in value.shape:
             raise UnsupportedError("nothing would be left of it")
+        before, after = prod(value.shape[:axis]), prod(value.shape[axis + 1 :])
         if len(value.shape) == 3 and axis:
+            check_places(value.shape[3 - axis])
             every = tuple(range(value.shape[3 - axis]))
             return self.layer(Take2d(places, every) if axis == 1 else Take2d(every, places), value)
-        before, after = prod(value.shape[:axis]), prod(value.shape[axis + 1 :])
+        check_places(after)
         image = self.reshape(value, (before, value.shape[axis], after))
         taken = self.layer(Take2d(places, tuple(range(after))), image)
         return self.reshape(taken, (*value.shape[:axis], len(places), *value.shape[axis + 1 :]))
@@ -187,6 +191,7 @@ class Builder:
         value = self.reshape(value, (*(1,) * (len(shape) - len(value.shape)), *value.shape))
         for axis, (size, wanted) in enumerate(zip(value.shape, shape, strict=True)):
             if size != wanted:
+                check_places(wanted)
                 if size != 1:
                     raise UnsupportedError(f"samples of {value.shape} cannot become {shape}")
                 value = self.take(value, axis, (0,) * wanted)
@@ -195,6 +200,12 @@ class Builder:
     def add(self, a: Traced, b: Traced) -> Traced:
         """Return a sum."""
         return self.layer(Add(), a, b)
+
+
+def check_places(size: int) -> None:
+    """Refuse an axis that is too long to be taken place by place."""
+    if size > MOST_PLACES:
+        raise UnsupportedError(f"it takes places along an axis of size {size}, more than {MOST_PLACES}")
 
 
 def known(value: Value, what: str) -> npt.NDArray[Any]:

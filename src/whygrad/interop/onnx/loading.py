@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from whygrad.errors import FileError, OptionError
+from whygrad.errors import FileError, OptionError, WhygradError
 from whygrad.interop.onnx.building import MOST_ENTRIES, Builder
 from whygrad.interop.onnx.folding import fold
 from whygrad.interop.onnx.mappers import MAPPERS
@@ -171,17 +171,19 @@ def _unmade(node: OnnxNode, made: int, builder: Builder) -> str | None:
 
 
 def _values(node: OnnxNode, inputs: list[Value], builder: Builder) -> Value | list[Value]:
-    folded = fold(node, inputs, builder)
-    if folded is not None:
-        return folded
-    if node.op not in MAPPERS:
-        raise UnsupportedError("there is no such operation here")
     try:
+        folded = fold(node, inputs, builder)
+        if folded is not None:
+            return folded
+        if node.op not in MAPPERS:
+            raise UnsupportedError("there is no such operation here")
         return MAPPERS[node.op](node, inputs, builder)
-    except (IndexError, OverflowError) as error:  # fewer inputs than the operation has
-        raise UnsupportedError(f"it is not as ONNX says: {error}") from None
-    except OptionError as error:
-        raise UnsupportedError(str(error)) from None
+    except (LookupError, ArithmeticError, ValueError, TypeError, AttributeError) as error:
+        # Fewer inputs than the operation has, other ranks, text for numbers: a file may hold anything.
+        if isinstance(error, WhygradError):
+            raise UnsupportedError(str(error)) from None
+        reason = str(error).partition("\n")[0][:200]
+        raise UnsupportedError(f"it is not as ONNX says: {reason}") from None
 
 
 def _refuse(graph: OnnxGraph, failed: list[str]) -> NoReturn:

@@ -7,14 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.interop.onnx.building import MOST_ENTRIES, Builder, known, optional, scalar, traced, whole_numbers
+from whygrad.interop.onnx.building import (
+    MOST_ENTRIES,
+    MOST_PLACES,
+    Builder,
+    check_places,
+    known,
+    optional,
+    scalar,
+    traced,
+    whole_numbers,
+)
 from whygrad.interop.onnx.folding import axes_of, slices
 from whygrad.interop.onnx.nodes import OnnxNode
 from whygrad.interop.onnx.values import Traced, UnsupportedError, Value
 from whygrad.layers import Concat, Pad2d, UpsampleNearest2d
 from whygrad.ops.pad2d import PadMode
-
-_MOST_PLACES = 2**16  #: along one axis, of what is taken place by place
 
 
 def concat(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
@@ -38,7 +46,7 @@ def split(node: OnnxNode, inputs: list[Value], builder: Builder) -> list[Value]:
         given = (*(piece,) * (count - 1), size - piece * (count - 1))
     if len(given) != count or sum(given) != size or min(given) < 1:
         raise UnsupportedError(f"it cuts {size} places into {given}")
-    _check_places(size)
+    check_places(size)
     ends = np.cumsum(given).tolist()
     return [builder.take(x, axis, tuple(range(end - length, end))) for end, length in zip(ends, given, strict=True)]
 
@@ -51,7 +59,7 @@ def slice_(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
         if builder.batched and axis == 0 and where == slice(0, where.stop, 1) and where.stop > 2**30:
             continue  # all samples
         own = builder.axis(axis, builder.rank(x))
-        _check_places(x.shape[own])
+        check_places(x.shape[own])
         x = builder.take(x, own, tuple(range(x.shape[own]))[where])
     return x
 
@@ -66,11 +74,6 @@ def gather(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
         raise UnsupportedError(f"it takes places that an axis of size {size} does not have")
     taken = builder.take(x, axis, places)
     return builder.reshape(taken, (*x.shape[:axis], *at.shape, *x.shape[axis + 1 :]))
-
-
-def _check_places(size: int) -> None:
-    if size > _MOST_PLACES:
-        raise UnsupportedError(f"it takes places along an axis of size {size}, more than {_MOST_PLACES}")
 
 
 _MODES: dict[str, PadMode] = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
@@ -105,7 +108,7 @@ def _extended(
 ) -> Traced:  # fmt: skip
     """Return a value with entries added to or taken from both ends of one axis."""
     size = x.shape[axis]
-    _check_places(size + abs(before) + abs(after))
+    check_places(size + abs(before) + abs(after))
     if before < 0 or after < 0:
         x = builder.take(x, axis, tuple(range(size))[max(0, -before) : size - max(0, -after)])
         size, before, after = x.shape[axis], max(0, before), max(0, after)
@@ -134,8 +137,8 @@ def resize(node: OnnxNode, inputs: list[Value], builder: Builder) -> Traced:
     if node.integer("antialias", 0):
         raise UnsupportedError("it smooths before it takes pixels")
     for axis, (size, factor) in sorted(_targets(node, inputs, x, builder).items()):
-        if max(size, x.shape[axis]) > _MOST_PLACES:
-            raise UnsupportedError(f"its size {size} is more than {_MOST_PLACES}")
+        if max(size, x.shape[axis]) > MOST_PLACES:
+            raise UnsupportedError(f"its size {size} is more than {MOST_PLACES}")
         x = _resized(x, axis, _sources(node, x.shape[axis], size, factor), builder)
     return _joined(x, builder)
 
