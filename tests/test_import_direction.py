@@ -46,7 +46,12 @@ FORBIDDEN = {"torch", "jax", "autograd", "tensorflow", "scipy", "pickle", "cloud
 #: Oracles that no module may use, but for a file format that only one of them reads.
 EXCEPTIONS = {("diagnosis/dumps.py", "scipy.io.loadmat")}
 #: Packages that are optional, each with the one place that may import it.
-BROUGHT_BY = {"torch": "interop/torch", "sklearn": "interop/sklearn", "tensorboardX": "interop/tensorboard"}
+BROUGHT_BY = {
+    "onnx": "interop/onnx",
+    "torch": "interop/torch",
+    "sklearn": "interop/sklearn",
+    "tensorboardX": "interop/tensorboard",
+}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ from whygrad.training import fit, predict
 from whygrad.typing import Array, Loss
 
 Build = Callable[[Images], Sequential]
+
+#: Pixels of a digit, for which the rates are chosen.
+_DIGITS = 64
 
 
 def mlp(images: Images, width: int = 48, **more: Any) -> Sequential:
@@ -146,18 +149,27 @@ class OwnBase:
         """Return the training of another model."""
         params = model.init(np.random.default_rng([seed, 21]))
         x = images.x.astype(np.float32)
+        optimizer = _suited(self.optimizer, images)
         if self.trained:
-            params = _trained(model, params, x, images.y, self.optimizer, self.trained, seed)
+            params = _trained(model, params, x, images.y, optimizer, self.trained, seed)
         return Own(
             model,
             params,
             x,
             images.y,
-            self.optimizer,
+            optimizer,
             self.loss,
             self.size,
             lambda p: accuracy(model, images, p),
         )
+
+
+def _suited(optimizer: Optimizer, images: Images) -> Optimizer:
+    """Return gradient descent with a rate that suits images larger than the digits, whose gradients are larger."""
+    rate = optimizer.learning_rate
+    if not isinstance(optimizer, SGD) or not isinstance(rate, float) or images.features <= _DIGITS:
+        return optimizer
+    return replace(optimizer, learning_rate=rate * (_DIGITS / images.features) ** 0.5)
 
 
 def _trained(

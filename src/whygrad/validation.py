@@ -117,6 +117,8 @@ def pair(op: str, name: str, value: Pair, minimum: int = 1) -> tuple[int, int]:
 
 def number(op: str, name: str, value: float, low: float, high: float, *, open_high: bool = False) -> float:
     """Return ``value`` as a float in [low, high], or [low, high) with ``open_high``."""
+    if type(value) is float and low <= value < high:
+        return value
     good = not isinstance(value, bool) and isinstance(value, int | float | np.integer | np.floating)
     if not good or not low <= value <= high or (open_high and value == high):
         interval = f"[{low:g}, {high:g}{')' if open_high else ']'}"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.data.shapes import CLASSES, draw, write_shapes
 from tests.data.shared import write_idx_set
+from whygrad.data import read_images
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,24 @@ def test_the_run_is_evaluated_explained_and_checked(whygrad, trained_on_shapes):
     failed = whygrad("check", path, "--dtype", "float32")
     assert failed.code == 2
     assert "--dtype: expected it with an operation or a loss, received it with the run" in failed.err
+
+
+def test_the_exported_run_classifies_the_same_pictures_the_same_way_elsewhere(
+    whygrad, shapes, trained_on_shapes, tmp_path
+):
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path, _ = trained_on_shapes
+    assert whygrad("export", path, "model.onnx").code == 0
+    pictures = [one for kind in CLASSES for one in sorted((shapes / kind).iterdir()) if one.name != "0001.jpg"]
+    result = whygrad("predict", path, *pictures, "--json")
+    assert result.code == 0, result.err
+    ours = [one["class"] for one in json.loads(result.out)["predictions"]]
+    images = np.concatenate([read_images(one, (1, 32, 32)) for one in pictures])
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {session.get_inputs()[0].name: images.astype(np.float32)})
+    assert [CLASSES[k] for k in scores.argmax(axis=1)] == ours
+    assert np.mean([one.parent.name == name for one, name in zip(pictures, ours, strict=True)]) > 0.95
 
 
 def test_other_images_are_not_taken_for_those_of_the_run(whygrad, trained_on_shapes, shapes, tmp_path):

@@ -88,3 +88,12 @@ def test_a_resumed_run_can_do_without_the_monitor(whygrad, tmp_path):
     result = whygrad("train", "--resume", "run", "--no-watch", "--no-check")
     assert result.code == 1
     assert "a run that can still learn" not in result.err
+
+
+def test_a_damaged_note_is_refused(whygrad, tmp_path):
+    assert whygrad("train", "--epochs", "1", "--batch-size", "512", "--no-check", "--out", "run").code == 0
+    (tmp_path / "run/summary.json").unlink()
+    (tmp_path / "run/stopped.json").write_text('{"step": "one"}')
+    result = whygrad("info", "run")
+    assert result.code == 1
+    assert "stopped.json: expected step as int, received 'one'; delete it and resume the run" in result.err

@@ -159,7 +159,7 @@ def arguments_exchanged(dy, x, w, b, stride, pad):
         (windows_within_the_image_alone, "dw", "border_missing"),
         (one_image_for_the_batch, "dx", "axis_wrong"),
         (arguments_exchanged, "dx", "kernel_not_rotated"),
-        (cut_by_one, "dx", "padding_not_cropped"),
+        (cut_by_one, "dx", "forward_backward_padding_disagree"),
         (gradient_by_the_forward_function, "dx", "bias_added_to_gradient"),
         (gradient_by_the_forward_function, "dw", "bias_added_to_gradient"),
         (taps_counted_by_columns, "dx", "height_width_mixed_up"),
@@ -204,6 +204,12 @@ def test_dense_weights_that_are_updated_first(over, said):
     found = diagnose(backward, "linear", weights="IO")
     assert found.cause == "weights_updated_before_dx"
     assert said in found["dx"].says
+
+
+def test_one_number_tells_no_rate():
+    x, w, dy = np.array([[1.5]]), np.array([[0.7]]), np.array([[2.0]])
+    found = diagnose_arrays("linear", x=x, w=w, dy=dy, dx=np.array([[1.2345]]), dw=np.array([[3.4567]]))
+    assert not {"weights_updated_before_dx", "regulariser_gradient_wrong"} & {f.cause for f in found}
 
 
 def deep(updated):
@@ -442,6 +448,20 @@ def test_a_formula_that_is_not_in_the_catalogue_is_called_one():
 def test_what_mixes_entries_or_bends_dy_is_no_formula_of_x():
     assert diagnose(lambda dy, x: dy * np.cos(x) * x.mean(), None, np.sin).cause is None
     assert diagnose(lambda dy, x: np.tanh(dy) * np.cos(2 * x), None, np.sin).cause is None
+
+
+# Dropout
+
+
+def test_a_mask_that_is_drawn_again_from_a_generator_of_its_own():
+    def forward(x, p, rng):
+        mask = rng.random(x.shape) >= p
+        return x * mask / (1 - p), {"mask": mask, "p": p}
+
+    def backward(dout, cache):
+        return dout * (np.random.rand(*dout.shape) >= cache["p"]) / (1 - cache["p"])  # noqa: NPY002
+
+    assert diagnose(backward, "dropout", forward).cause == "dropout_mask_resampled"
 
 
 # Losses

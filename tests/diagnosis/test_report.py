@@ -99,6 +99,7 @@ def test_conclusions():
     assert conclusion(Diagnosis(subject="a", findings=())) == "Nothing could be judged."
     assert not Diagnosis(subject="a", findings=()).healthy
     assert Diagnosis(subject="a", findings=(lost,)).cause is None
+    assert conclusion(said()) == "Wrong: dw (sign_error), db (batch_scale_wrong)."
 
 
 # Conventions
@@ -147,6 +148,7 @@ def test_an_unknown_mistake_is_localised_and_not_named():
     assert d["db"].fine
     assert d["dw"].says == "your dw is wrong, and nothing in the catalogue explains it"
     assert any("wrong in the first filter, right elsewhere" in note for note in d["dw"].notes)
+    assert any("not in proportion to dy" in note for note in d["dw"].notes)
 
 
 def test_noise_is_no_cause():

@@ -76,6 +76,8 @@ def diagnose(
         "kernel_size": kernel_size,
         "layout": layout,
         "weights": weights,
+        "thorough": thorough or None,
+        "seconds": seconds,
     }
     try:
         found = _diagnosed(target, {k: v for k, v in options.items() if v is not None}, seed, time_limit)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import GRADIENTS, NAMES
+from whygrad.diagnosis.signatures import GRADIENTS, NAMES
 from whygrad.errors import FileError, OptionError
 
 #: Bytes that a dump may have, packed and unpacked.

@@ -12,28 +12,26 @@ import numpy as np
 from whygrad import engines
 from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis import masks
-from whygrad.diagnosis.adapting import NAMES, Code, Layout, Result, parameters, unread
+from whygrad.diagnosis.adapting import Code, Result
 from whygrad.diagnosis.catalogue import Subject
-from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.domains import domains
+from whygrad.diagnosis.forwards import with_forward
 from whygrad.diagnosis.hints import source_of
-from whygrad.diagnosis.hypotheses import same
 from whygrad.diagnosis.joined import activation_inside, over
-from whygrad.diagnosis.judging import RIGHT, Outcome, judge, judged
+from whygrad.diagnosis.judging import Outcome, judge, judged
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
-from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.layouts import Layout
 from whygrad.diagnosis.local_factor import as_formula
 from whygrad.diagnosis.own import own_subject, recognised
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
+from whygrad.diagnosis.scope import of_rank, one_rank, told_of, without_unread
+from whygrad.diagnosis.states import changing, of_what_is_left, with_proportion
 from whygrad.errors import CheckError, OptionError
-from whygrad.typing import Array
 
 #: Seconds that one call of a person's function may take.
 TIME_LIMIT = 10.0
-#: The values of options that code may do without.
-USUAL: dict[str, tuple[Any, ...]] = {"stride": (1, None), "padding": (0, None)}
 
 
 def diagnose(
@@ -154,24 +152,12 @@ def _diagnosed(
     layout: str | None, weights: str | None, outputs: Sequence[str] | None, seed: int, source: str,
 ) -> Diagnosis:  # fmt: skip
     every = subject.probes(subject, np.random.default_rng(seed), given)
-    every = _of_rank(_taken(every, subject, backward, forward, given), layout)
-    plain = _read(every, subject, backward)
+    every = of_rank(told_of(every, subject, backward, forward, given), layout)
+    plain = without_unread(every, subject, backward)
     found = _judged(subject, backward, forward, plain, layout, weights, outputs, source)
     if found.healthy and len(plain) < len(every):
         found = _judged(subject, backward, forward, every, layout, weights, outputs, source)
     return found
-
-
-def _read(probes: list[Probe], subject: Subject, backward: Any) -> list[Probe]:
-    """Return the probes with the usual values of options that the code takes and never reads."""
-    kept = probes
-    names = (
-        {name.lower() for name in unread(backward)} if backward is not None and not is_layer(backward) else set()
-    )
-    for role, values in USUAL.items():
-        if role in subject.options and names & (NAMES[role] | {role}):
-            kept = [p for p in kept if _is_usual(p, role, values)] or kept
-    return kept
 
 
 def _judged(
@@ -180,7 +166,7 @@ def _judged(
 ) -> Diagnosis:  # fmt: skip
     code, notes = _laid_out(subject, backward, forward, probes, layout, weights, outputs)
     outcomes = [Outcome(probe, code(probe)) for probe in probes]
-    outcomes, said = _one_rank(outcomes)
+    outcomes, said = one_rank(outcomes)
     notes += said
     inside = activation_inside(subject, outcomes)
     if inside is not None:
@@ -191,16 +177,16 @@ def _judged(
         outcomes = [masks.observed(outcome) for outcome in outcomes]
     findings: list[Finding] = []
     if backward is not None:
-        findings = judged(subject, code.outputs, outcomes, source)
+        drawn_anew = subject.name == "dropout" and masks.resampled(outcomes) is not None
+        told = {} if drawn_anew else changing(code, outcomes)
+        findings = judged(subject, [o for o in code.outputs if o not in told], outcomes, source)
         findings = _excused(subject, conventions(findings), outcomes, source)
         findings = [as_formula(subject, finding, code, outcomes) for finding in findings]
-        findings = [_of_what_is_left(f, outcomes) for f in findings]
-        again = (
-            masks.resampled(outcomes)
-            if subject.name == "dropout" and findings[0].cause is None and not findings[0].fine
-            else None
-        )
-        findings = [again] if again is not None else _states(findings, code, outcomes)
+        findings = [with_proportion(of_what_is_left(f, outcomes), code, outcomes) for f in findings]
+        if subject.name == "dropout":
+            findings = [_resampled(f, outcomes) for f in findings]
+        by_name = {f.output: f for f in findings} | told
+        findings = [by_name[output] for output in code.outputs]
     if any(o.result.y is not None for o in outcomes) or backward is None:
         findings = with_forward(subject, findings, code, outcomes, source)
         if subject.name == "dropout":
@@ -209,74 +195,10 @@ def _judged(
     return Diagnosis(subject=subject.name, findings=tuple(findings), notes=tuple(notes), calls=code.calls)
 
 
-def _taken(
-    probes: list[Probe], subject: Subject, backward: Any, forward: Any, given: Mapping[str, Any]
-) -> list[Probe]:
-    """Return the probes that the code can know all options of: one without a stride works for the usual one."""
-    kept = probes
-    for role, values in USUAL.items():
-        if (
-            role in subject.options
-            and role not in given
-            and not _knows(backward, role)
-            and not _knows(forward, role)
-        ):
-            plain = [p for p in kept if _is_usual(p, role, values)]
-            kept = plain or kept
-    return kept
-
-
-def _of_rank(probes: list[Probe], layout: str | None) -> list[Probe]:
-    """Return the probes of the rank that a declared layout has: "NC" rows, "NCHW" images."""
-    if layout is None:
-        return probes
-    return [p for p in probes if "x" not in p.inputs or p["x"].ndim == len(layout)] or probes
-
-
-def _one_rank(outcomes: list[Outcome]) -> tuple[list[Outcome], list[str]]:
-    """Return the outcomes for rows or for images alone, where code is written for one of them."""
-    groups = {tag: [o for o in outcomes if tag in o.probe.tags] for tag in ("rows", "images")}
-    if not all(groups.values()):
-        return outcomes, []
-    runs = {tag: any(o.result.error is None for o in group) for tag, group in groups.items()}
-    shaped = {tag: all(_shaped(o) for o in group) for tag, group in groups.items()}
-    for good in (runs, shaped):
-        if good["rows"] != good["images"]:
-            chosen = "rows" if good["rows"] else "images"
-            other = "images (N, C, H, W)" if chosen == "rows" else "rows (N, C)"
-            return groups[chosen], [f"judged for {chosen}; it is not written for {other}"]
-    return outcomes, []
-
-
-def _shaped(outcome: Outcome) -> bool:
-    """Whether a call gave what has the shapes that gradients have."""
-    outputs = outcome.result.outputs
-    return outcome.result.error is None and all(
-        a is None or a.shape == outcome.probe.right[n].shape for n, a in outputs.items()
-    )
-
-
-def _is_usual(p: Probe, role: str, values: tuple[Any, ...]) -> bool:
-    value = p.options.get(role)
-    return value in values or (role == "stride" and value == p.options.get("kernel_size"))
-
-
-def _knows(thing: Any, role: str) -> bool:
-    """Return whether code is told an option: as a parameter, in a dictionary of options, or when it is made."""
-    if thing is None:
-        return False
-    if is_layer(thing):
-        kind = thing if isinstance(thing, type) else type(thing)
-        names = {p.name.lower() for p in parameters(kind)} | {k.lower() for k in getattr(thing, "__dict__", {})}
-    else:
-        taken = parameters(thing)
-        if not taken:
-            return True
-        names = {p.name.lower() for p in taken}
-        recognised = sum(any(name in known for known in NAMES.values()) for name in names)
-        if recognised < len(names) and len(names) > 4:  # told by position
-            return True
-    return bool(names & (NAMES[role] | NAMES["bundle"]))
+def _resampled(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
+    """Return the finding about dropout's dx, which another mask than the forward's may explain."""
+    again = None if finding.fine or finding.cause is not None else masks.resampled(outcomes)
+    return finding if again is None else again
 
 
 def _laid_out(
@@ -341,91 +263,6 @@ def default_weights(subject: Subject) -> str:
     return layouts(subject)[0].weights
 
 
-def _states(findings: list[Finding], code: Code, outcomes: Sequence[Outcome]) -> list[Finding]:
-    """Return the findings with what a second call of the same shows."""
-    usable = [
-        o for o in outcomes if o.result.error is None and any(a is not None for a in o.result.outputs.values())
-    ]
-    if not usable:
-        return findings
-    if any(o.result.late for o in usable):
-        findings = [_late(f) if f.output == code.outputs[0] and not f.fine else f for f in findings]
-    first = usable[0]
-    earlier = first.result.outputs
-    again, third = code(first.probe), code(first.probe)
-    changed = []
-    for finding in findings:
-        found = second_call(finding.output, [earlier, again.outputs, third.outputs], first.probe)
-        random = "rng" in code.order or "dropout" in finding.also
-        changed.append(
-            found if found is not None and finding.verdict is not Judgement.MISSING and not random else finding
-        )
-    return changed
-
-
-def _of_what_is_left(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
-    """Return the finding about a gradient that is right for the inputs as the code leaves them."""
-    if finding.verdict is not Judgement.WRONG or not any(o.result.left for o in outcomes):
-        return finding
-    output, names = finding.output, sorted({n for o in outcomes for n in o.result.left} - {"dy"})
-    for o in outcomes:
-        value = o.result.outputs.get(output)
-        inputs = {n: a for n, a in o.result.left.items() if n in o.probe.inputs}
-        if value is None or not same(value, o.probe.changed(**inputs).right[output], RIGHT):
-            return finding
-    label = "cache_overwritten_in_place"
-    return Finding(
-        output=output, verdict=Judgement.WRONG, cause=label, also=tuple(dict.fromkeys((finding.cause or label,))),
-        says=f"your {output} is that of another {' and '.join(names)}: the code writes to it before it is read",
-        evidence={"misfit": 0.0, "probes": len(outcomes)}, fix=f"{names[0]} = {names[0]}.copy()",
-        where=finding.where, lesson=LESSONS[label],
-    )  # fmt: skip
-
-
-def _late(finding: Finding) -> Finding:
-    label = "weights_updated_before_dx"
-    return Finding(
-        output=finding.output, verdict=Judgement.WRONG, cause=label, says=f"your {finding.output} changes with the "
-        "learning rate: the weights are updated before it is computed", lesson=LESSONS[label],
-        fix="compute dx first, and update the weights after it", where=finding.where,
-    )  # fmt: skip
-
-
-def second_call(output: str, results: Sequence[Mapping[str, Any]], probe: Probe) -> Finding | None:
-    """Return the finding if calls with the same inputs give different gradients."""
-    arrays: list[Array] = [r[output] for r in results if r.get(output) is not None]
-    if len(arrays) < 3 or len({a.shape for a in arrays}) > 1:
-        return None
-    a, b, c = arrays
-    if np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) and np.allclose(
-        b, c, rtol=1e-9, atol=1e-12, equal_nan=True
-    ):
-        return None
-    truth = probe.right.get(output)
-    step = None if truth is None or truth.shape != a.shape else truth
-    grows = (
-        step is not None
-        and np.allclose(c - b, step, rtol=1e-6, atol=1e-9)
-        and np.allclose(b - a, step, rtol=1e-6, atol=1e-9)
-    )
-    steady = np.allclose(c - b, b - a, rtol=1e-6, atol=1e-9)
-    adds = grows or steady
-    label = "gradients_not_zeroed" if adds else "cache_overwritten_in_place"
-    also = ("gradient_buffer_not_zeroed",) if adds else ("stale_cache", "weights_updated_before_dx")
-    says = (
-        f"your {output} adds up from call to call: a second call with the same inputs gives the first one's "
-        "gradient on top"
-        if grows or steady
-        else f"your {output} is another one when the same call is made again: something that it reads was changed "
-        "in between"
-    )
-    return Finding(
-        output=output, verdict=Judgement.WRONG, cause=label, also=also, says=says, lesson=LESSONS[label],
-        fix=f"{output} = np.zeros_like(...) at the start of every backward pass" if adds else "work on x.copy()",
-        where="right in the first call" if step is not None and np.allclose(a, step, rtol=1e-6, atol=1e-9) else "",
-    )  # fmt: skip
-
-
 def _remarks(outcomes: Sequence[Outcome]) -> list[str]:
     """Return what is to be said of the code beside its numbers."""
     said = []
@@ -488,56 +325,3 @@ def _excused_one(subject: Subject, finding: Finding, kept: list[Outcome] | None,
         again = judge(subject, finding.output, kept, source)
         return replace(again, notes=("at these sizes",)) if again.fine else finding
     return finding
-
-
-def with_forward(
-    subject: Subject, findings: list[Finding], code: Code, outcomes: Sequence[Outcome], source: str
-) -> list[Finding]:
-    """Return the findings with one about the value; a backward of another forward is judged by that one."""
-    y = judge(subject, "y", outcomes, source)
-    if y.verdict.good:
-        return [*findings, y]
-    if y.cause is None and y.verdict is Judgement.WRONG:
-        y = replace(
-            y, cause="forward_formula_wrong", says=f"your forward computes something else than {subject.name}"
-        )
-    if not findings:
-        return [y]
-    consistent = consistent_with_own(code, outcomes)
-    own = {f.output for f in findings if consistent.get(f.output)}
-    if own and all(f.output in own for f in findings):
-        right = [
-            Finding(output=f.output, verdict=Judgement.RIGHT, notes=("it is the gradient of your own forward",))
-            for f in findings
-        ]
-        unknown = not y.evidence or y.cause in ("forward_formula_wrong", "im2col_column_order_mismatch")
-        usual = f"your forward is not {subject.name} as it is usually defined"
-        says = f"{usual}, and the backward pass belongs to it: {y.says}"
-        return [*right, replace(y, verdict=Judgement.CONVENTION if unknown else y.verdict, says=says)]
-    return [*findings, y]
-
-
-def consistent_with_own(code: Code, outcomes: Sequence[Outcome]) -> dict[str, bool]:
-    """Return for each output whether it is the gradient of the person's own forward, by differences."""
-    usable = [o for o in outcomes if o.result.error is None and o.result.y is not None]
-    if not usable:
-        return {}
-    small = min(usable, key=lambda o: (len(o.probe.tags) < 2, o.probe["x"].size))
-    found = {}
-    for output in small.result.outputs:
-        name = output.removeprefix("d")
-        claimed = small.result.outputs[output]
-        if claimed is None or name not in small.probe.inputs:
-            continue
-
-        def value(array: Array, name: str = name) -> float:
-            y = code(small.probe.changed(**{name: array})).y
-            return (
-                float("nan") if y is None or y.shape != small.probe.dy.shape else float((y * small.probe.dy).sum())
-            )
-
-        measured = differences(value, small.probe[name])
-        found[output] = claimed.shape == measured.shape and bool(
-            np.allclose(claimed, measured, rtol=1e-5, atol=1e-6)
-        )
-    return found

@@ -134,12 +134,13 @@ def _fresh(mistakes: Sequence[Mistake]) -> list[Mistake]:
 def _ranked(sample: Sample, output: str) -> tuple[bool, bool, int]:
     """Order samples: those that are wrong and have several entries first, small ones before large ones."""
     assert sample.value is not None
-    right = _right(sample.probe, output)
+    right = right_of(sample.probe, output)
     wrong = not same(sample.value, right, sample.precision)
     return wrong, sample.value.size >= 8, -sample.probe.dy.size
 
 
-def _right(probe: Probe, output: str) -> Array:
+def right_of(probe: Probe, output: str) -> Array:
+    """Return the right array of an output."""
     return probe.y if output == "y" else probe.right[output]
 
 
@@ -175,7 +176,7 @@ def _judged(
         if (
             guess is None
             or guess.size != value.size
-            or (guess.shape != value.shape and value.shape == _right(sample.probe, output).shape)
+            or (guess.shape != value.shape and value.shape == right_of(sample.probe, output).shape)
         ):
             return None, np.inf
         ratio, misfit = _ratio(value.ravel(), guess.ravel(), _size(sample, output))
@@ -219,7 +220,7 @@ def _telling(found: Hypothesis, tried: int, order: Sequence[Sample], output: str
     """Whether the numbers tell more than it takes to choose among all hypotheses of this kind."""
     values = [s.value for s in order if s.value is not None]
     precision = max(s.precision for s in order)
-    told = information(values, [_right(s.probe, output) for s in order], precision)
+    told = information(values, [right_of(s.probe, output) for s in order], precision)
     entries = sum(_distinct(v, precision) for v in values)
     if found.factor.cost and not found.factor.sign_only and entries < 2:
         return False
@@ -236,7 +237,7 @@ def _distinct(a: Array, precision: float) -> int:
 
 def _size(sample: Sample, output: str) -> float:
     """Return how large right numbers are, beside which rounding is nothing."""
-    truth = _right(sample.probe, output)
+    truth = right_of(sample.probe, output)
     finite = np.abs(truth[np.isfinite(truth)]) if truth.ndim else np.abs(truth)
     return float(finite.max(initial=0))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from whygrad.diagnosis.hypotheses import (
     Sample,
     Search,
     patience_of,
+    right_of,
     same,
     search,
     shared,
@@ -30,16 +31,18 @@ from whygrad.diagnosis.localising import localised
 from whygrad.diagnosis.placing import cut
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
-from whygrad.diagnosis.scaling import Factor
 from whygrad.diagnosis.updating import updated
+from whygrad.diagnosis.wording import beside, causes_of, undecided, written
 from whygrad.typing import Array
 
 #: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
 RIGHT = 1e-6
 #: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
 ENOUGH, PATIENCE = 12, 1.0
-#: What a lone factor is called, unless the operation knows better.
-FACTORS = {"-1": ("sign_error", ()), "2": ("gradient_counted_twice", ("batch_scale_wrong",))}
+
+
+#: Numbers that there have to be for a factor of a parameter to be read off.
+FEW = 4
 
 
 class Outcome(NamedTuple):
@@ -162,11 +165,6 @@ def _precision(value: Array) -> float:
     return SINGLE if single and not whole else EXACT
 
 
-def right_of(probe: Probe, output: str) -> Array:
-    """Return the right array of an output."""
-    return probe.y if output == "y" else probe.right[output]
-
-
 def right(sample: Sample, output: str) -> bool:
     """Whether an output is right at a probe; at ties any fair choice is."""
     assert sample.value is not None
@@ -274,27 +272,27 @@ def _explained(
         found = found._replace(accepted=[*plain, *found.accepted])
     best = found.accepted[0]
     equals = [h for h in found.accepted if h.cost <= best.cost]
-    labels = {label for h in equals for label in _causes(subject, h)[:1]}
+    labels = {label for h in equals for label in causes_of(subject, h)[:1]}
     if len(labels) > 1:
         chosen = preferred(labels, source)
-        agreeing = [h for h in equals if chosen and _causes(subject, h)[0] == chosen]
-        shared = set.intersection(*({*_causes(subject, h), *_also(subject, h)} for h in equals))
+        agreeing = [h for h in equals if chosen and causes_of(subject, h)[0] == chosen]
+        shared = set.intersection(*({*causes_of(subject, h), *beside(subject, h)} for h in equals))
         if agreeing:
             best = agreeing[0]
         elif shared:
-            label = next(label for label in _causes(subject, best) + _also(subject, best) if label in shared)
-            return _with_twins(subject, _written(subject, output, best, found, known, where, label), best, found)
+            label = next(label for label in causes_of(subject, best) + beside(subject, best) if label in shared)
+            return _with_twins(subject, written(subject, output, best, found, known, where, label), best, found)
         else:
-            return _undecided(output, equals, known, where, found)
-    label = _causes(subject, best)[0]
-    chosen = preferred({label, *_also(subject, best)}, source)
-    return _with_twins(subject, _written(subject, output, best, found, known, where, chosen or label), best, found)
+            return undecided(output, equals, known, where, found)
+    label = causes_of(subject, best)[0]
+    chosen = preferred({label, *beside(subject, best)}, source)
+    return _with_twins(subject, written(subject, output, best, found, known, where, chosen or label), best, found)
 
 
 def _with_twins(subject: Subject, finding: Finding, best: Hypothesis, found: Search) -> Finding:
     """Return the finding with the causes beside it that give the same numbers and are less likely."""
     twins = [h for h in found.accepted if len(h.mistakes) == len(best.mistakes)]
-    labels = dict.fromkeys((*finding.also, *(label for h in twins for label in _causes(subject, h))))
+    labels = dict.fromkeys((*finding.also, *(label for h in twins for label in causes_of(subject, h))))
     return replace(finding, also=tuple(label for label in labels if label != finding.cause))
 
 
@@ -308,117 +306,6 @@ def ordered(output: str, hypothesis: Hypothesis, known: Sequence[Sample]) -> Hyp
         return sum(guess is None or not same(guess, truth) for guess, truth in guesses)
 
     return replace(hypothesis, mistakes=tuple(sorted(hypothesis.mistakes, key=spoiled, reverse=True)))
-
-
-def _causes(subject: Subject, hypothesis: Hypothesis) -> tuple[str, ...]:
-    """Return the labels of a hypothesis: its mistakes', then its factor's."""
-    if hypothesis.factor.cost:
-        return (*hypothesis.labels, factor_label(subject, hypothesis.factor)[0])
-    return hypothesis.labels
-
-
-def _also(subject: Subject, hypothesis: Hypothesis) -> tuple[str, ...]:
-    also = tuple(label for m in hypothesis.mistakes for label in m.also)
-    return also + (factor_label(subject, hypothesis.factor)[1] if hypothesis.factor.cost else ())
-
-
-def factor_label(subject: Subject, factor: Factor) -> tuple[str, tuple[str, ...]]:
-    """Return the cause that a factor stands for, and what else it may be called."""
-    plain = factor.name.removeprefix("-")
-    if factor.sign_only:
-        return FACTORS["-1"]
-    if plain in subject.factor_labels:
-        return subject.factor_labels[plain], ("batch_scale_wrong",)
-    if "*" in subject.factor_labels:
-        return subject.factor_labels["*"], ("batch_scale_wrong",)
-    if plain in FACTORS:
-        return FACTORS[plain]
-    extra = ("sign_error",) if factor.name.startswith("-") else ()
-    return "batch_scale_wrong", ("extra_factor_in_delta", *extra)
-
-
-def _written(
-    subject: Subject, output: str, best: Hypothesis, found: Search, known: Sequence[Sample], where: str, label: str
-) -> Finding:
-    causes = dict.fromkeys((*_causes(subject, best), *_also(subject, best)))
-    also = tuple(other for other in causes if other != label)
-    fixes = [m.fix for m in best.mistakes if m.fix]
-    if best.factor.cost:
-        line = subject.lines.get(output, "") if not best.mistakes else ""
-        fixes.append(correction(output, best.factor) + (f", so that {line}" if line else ""))
-    lessons = dict.fromkeys([m.why for m in best.mistakes if m.why] or [LESSONS.get(label, "")])
-    misfit = any(s.value is not None and s.value.shape != right_of(s.probe, output).shape for s in known)
-    return Finding(
-        output=output,
-        verdict=Judgement.SHAPE if misfit else Judgement.WRONG,
-        cause=label,
-        also=also,
-        says=sentence(output, best),
-        evidence=evidence(best, found, known),
-        where=where,
-        fix=with_shapes("; ".join(fixes), known),
-        lesson=" ".join(lessons),
-    )
-
-
-def correction(output: str, factor: Factor) -> str:
-    """Return what takes a factor away again.
-
-    Example:
-        >>> correction("dw", Factor("1/N", (0.5,), True, 2)), correction("db", Factor("-1", (-1.0,), True, 1))
-        ('dw = N * dw', 'db = -db')
-    """
-    if factor.sign_only:
-        return f"{output} = -{output}"
-    sign, name = ("-" if factor.name.startswith("-") else ""), factor.name.removeprefix("-").replace("·", "*")
-    if name.startswith("1/"):
-        return f"{output} = {sign}{name[2:]} * {output}"
-    return f"{output} = {sign}{output} / {name if name.isalnum() or '(' in name else f'({name})'}"
-
-
-def sentence(output: str, hypothesis: Hypothesis) -> str:
-    """Return what was done, in one sentence."""
-    does = [m.does for m in hypothesis.mistakes]
-    if hypothesis.factor.cost:
-        factor = hypothesis.factor
-        does.append("has the wrong sign" if factor.sign_only else f"is {factor.name} times what it should be")
-    return f"your {output} {', and it '.join(does)}".replace(", and it is wrong: ", ", and, ")
-
-
-def evidence(best: Hypothesis, found: Search, known: Sequence[Sample]) -> dict[str, Any]:
-    """Return how exactly the hypothesis reproduces the numbers, and how far the nearest rival is from it."""
-    entries = sum(s.value.size for s in known if s.value is not None)
-    said: dict[str, Any] = {"misfit": best.misfit, "probes": len(known), "entries": entries}
-    if not best.mistakes:
-        said["factor_name"] = best.factor.name
-    if found.rival is not None and np.isfinite(found.rival_misfit):
-        said |= {"rival": found.rival, "rival_misfit": found.rival_misfit}
-    return said
-
-
-def with_shapes(fix: str, known: Sequence[Sample]) -> str:
-    """Return a line of code with the shapes of the arrays behind it."""
-    probe = known[0].probe
-    if not fix or probe.subject.name in ("network", "loss"):
-        return fix
-    arrays: Mapping[str, Array] = {**probe.inputs, "dy": probe.dy}
-    shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items() if a.ndim > 1)
-    return f"{fix}  # {shapes}"
-
-
-def _undecided(
-    output: str, equals: Sequence[Hypothesis], known: Sequence[Sample], where: str, found: Search
-) -> Finding:
-    told = [sentence(output, h).removeprefix(f"your {output} ") for h in equals[:3]]
-    labels = tuple(dict.fromkeys(label for h in equals for label in h.labels))
-    return Finding(
-        output=output,
-        verdict=Judgement.WRONG,
-        also=labels,
-        says=f"your {output} is wrong, and these fit equally well: it {'; or it '.join(told)}",
-        evidence=evidence(equals[0], found, known),
-        where=where,
-    )
 
 
 def _unexplained(subject: Subject, output: str, wrong: Sequence[Sample], where: str, found: Search) -> Finding:
@@ -463,6 +350,10 @@ def regulariser(output: str, known: Sequence[Sample]) -> Finding | None:
     for what, added, term in shapes:
         factors = [_multiple(s, right_of(s.probe, output), s.probe.inputs.get(name), added) for s in known]
         told = [c for c in factors if c is not None]
+        if (
+            sum(s.value.size for s in known if s.value is not None) < FEW
+        ):  # a multiple fits one number, whatever it is
+            return None
         if name == "x" or not told or len(told) < len(factors) or np.ptp(told) > 1e-6 * max(map(abs, told)):
             continue
         return Finding(

@@ -10,19 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import (
-    GRADIENTS,
-    NAMES,
-    Code,
-    Layout,
-    Result,
-    arguments,
-    as_array,
-    guarded,
-    parameters,
-    sorted_results,
-)
+from whygrad.diagnosis.adapting import Code, Result, as_array, guarded
+from whygrad.diagnosis.layouts import Layout
 from whygrad.diagnosis.probes import Probe
+from whygrad.diagnosis.signatures import GRADIENTS, NAMES, arguments, parameters, sorted_results
 from whygrad.typing import Array
 
 #: How constructors call the sizes of a layer.

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import Code, Layout
+from whygrad.diagnosis.adapting import Code
 from whygrad.diagnosis.catalogue import Joints, Subject
 from whygrad.diagnosis.differences import derivative, differences
+from whygrad.diagnosis.layouts import Layout
 from whygrad.diagnosis.mistakes import changes
 from whygrad.diagnosis.mistakes.activations import activation_mistakes
 from whygrad.diagnosis.probes import Probe, spaced

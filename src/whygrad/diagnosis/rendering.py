@@ -21,6 +21,8 @@ _ASCII = str.maketrans(
 MARKS = {Judgement.RIGHT: "✓", Judgement.CONVENTION: "~"}
 _COLOURS = {Judgement.RIGHT: ("green", "#1a7f37"), Judgement.CONVENTION: ("yellow", "#8a6100")}
 _WRONG = ("red", "#cf222e")
+#: Of what is said beside the sentences.
+_STYLES = {"evidence": "dim", "with": "dim", "fix": "cyan"}
 
 
 def renderable(diagnosis: Diagnosis) -> Shown:
@@ -65,6 +67,10 @@ def conclusion(diagnosis: Diagnosis) -> str:
     wrong = ", ".join(finding.output for finding in diagnosis.findings if not finding.fine)
     if diagnosis.cause is None:
         return f"Wrong: {wrong}. The cause is not known." if wrong else "Nothing could be judged."
+    causes = [(f.output, f.cause) for f in diagnosis.findings if not f.fine]
+    if len({cause for _, cause in causes if cause}) > 1:
+        told = [f"{name} ({cause or 'not known'})" for name, cause in causes]
+        return f"Wrong: {', '.join(told)}."
     return f"Wrong: {wrong}. The cause: {diagnosis.cause}."
 
 
@@ -137,7 +143,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[tuple[Text, int]]:
         for title, sentence in said:
             yield (
                 Text.assemble(
-                    (f"{title}: " if title else "", "dim"), (sentence, "dim" if title == "evidence" else "")
+                    (f"{title}: " if title else "", "dim"),
+                    (sentence, _STYLES.get(title, "")),
                 ),
                 _INDENT,
             )

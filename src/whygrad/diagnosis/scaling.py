@@ -94,7 +94,7 @@ def _powers(symbols: int, count: int) -> Array:
             row = np.zeros(symbols)
             row[list(chosen)] = signs
             rows.append(row)
-    return np.array(rows).reshape(-1, symbols)
+    return np.array(rows).reshape(len(rows), symbols)
 
 
 def _written(number: str, powers: Mapping[str, int]) -> str:

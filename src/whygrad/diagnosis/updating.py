@@ -22,6 +22,8 @@ LABEL = "weights_updated_before_dx"
 FIX = "compute dx with the weights of the forward pass, and update them after that"
 #: How exactly a learning rate has to explain what is there, and to be the same each time.
 EXACT, SAME = 1e-6, 1e-5
+#: Numbers that there have to be, since one rate fits one number whatever it is.
+ENOUGH = 6
 
 
 def updated(subject: Subject, output: str, known: Sequence[Sample]) -> Finding | None:
@@ -34,7 +36,8 @@ def updated(subject: Subject, output: str, known: Sequence[Sample]) -> Finding |
         output: "dx".
         known: what the code gave.
     """
-    if output != "dx" or "w" not in subject.inputs or "dw" not in subject.build:
+    entries = sum(s.value.size for s in known if s.value is not None)
+    if output != "dx" or "w" not in subject.inputs or "dw" not in subject.build or entries < ENOUGH:
         return None
     rates = [_rate(subject, sample) for sample in known]
     told = [rate for rate in rates if rate is not None]
@@ -50,8 +53,7 @@ def updated(subject: Subject, output: str, known: Sequence[Sample]) -> Finding |
     return Finding(
         output=output, verdict=Judgement.WRONG, cause=LABEL,
         says=f"your dx is that of the weights w − {what}: they are updated before dx is computed",
-        evidence={"misfit": 0.0, "probes": len(known), "rate": told[0],
-                  "entries": sum(s.value.size for s in known if s.value is not None)},
+        evidence={"misfit": 0.0, "probes": len(known), "rate": told[0], "entries": entries},
         fix=FIX, lesson=LESSONS[LABEL],
     )  # fmt: skip
 

@@ -16,10 +16,10 @@ from whygrad.workspace import empty
 
 def of_classes(z: Array, index: IntArray, weights: Array, epsilon: float, by: float) -> tuple[float, Array]:
     """Return the loss for class indices and its gradient."""
-    rows = along_last(z, 1)
-    gradient = empty(rows.shape, z.dtype)
+    rows, dtype = along_last(z, 1), z.dtype
+    gradient = empty(rows.shape, dtype)
     options = weights, epsilon, by, tasks_for(z.size)
-    total = _of_classes[z.dtype](rows.reshape(-1), indices(index), gradient.reshape(-1), *options)
+    total = _of_classes[dtype](rows.ravel(), indices(index), gradient.ravel(), *options)
     return total / by, back(gradient, 1)
 
 

@@ -9,6 +9,7 @@ from whygrad.kernels.compiler import part
 from whygrad.kernels.mathematics import maximum
 from whygrad.typing import Array, IntArray
 
+_INT64 = np.dtype(np.int64)
 INDICES = types.Array(types.int64, 1, "C", readonly=True)  #: one class a row
 
 
@@ -16,7 +17,7 @@ def along_last(x: Array, axis: int) -> Array:
     """Return x in one piece with one axis moved to the end, copied only where it does not lie so."""
     if axis != x.ndim - 1:
         x = x.transpose(*range(axis), *range(axis + 1, x.ndim), axis)
-    return np.ascontiguousarray(x)
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
 
 
 def back(y: Array, axis: int) -> Array:
@@ -27,7 +28,7 @@ def back(y: Array, axis: int) -> Array:
 
 def indices(index: IntArray) -> IntArray:
     """Return class indices of any integer dtype as ``INDICES``."""
-    return np.ascontiguousarray(index, np.int64).reshape(-1)
+    return np.ascontiguousarray(index, _INT64).ravel()
 
 
 @part

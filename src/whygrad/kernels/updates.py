@@ -71,4 +71,4 @@ def own(like, at, n):
 
 _LIKE = {np.dtype(name): np.zeros(1, name) for name in ("float32", "float64")}
 #: Numbers below which a workspace keeps no array, which need not be asked then.
-_SMALL = 1 << 10
+_SMALL = 1 << 13

@@ -184,12 +184,12 @@ class Optimizer(ABC):
     def _check(self, params: Params, gradients: Params, state: OptimizerState) -> None:
         """Refuse gradients of parameters that do not exist and the state of another optimiser."""
         where = type(self).__name__
-        unknown = [name for name in gradients if name not in params]
-        if unknown:
+        if not gradients.keys() <= params.keys():
+            unknown = [name for name in gradients if name not in params]
             expected = f"gradients of {', '.join(params) or 'no parameter'}"
             remedy = "name gradients as their parameters are named"
             raise OptionError(where, expected, f"one of {', '.join(unknown)}", remedy)
-        if set(state.slots) != set(self.slot_names):
+        if state.slots.keys() != set(self.slot_names):
             expected = f"a state with the slots {list(self.slot_names)}"
             raise OptionError(where, expected, f"{list(state.slots)}", "begin with init(params) of this optimizer")
 

@@ -26,7 +26,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 from whygrad.data import Progress
-from whygrad.errors import DataError, FileError, LostError, NonFiniteError, OptionError, WhygradError
+from whygrad.errors import DataError, FileError, NonFiniteError, OptionError, WhygradError
 from whygrad.layers import Layer, count
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
@@ -45,15 +45,16 @@ from whygrad.training.files import (
     write_file,
 )
 from whygrad.training.fit import Step, fit
+from whygrad.training.lost import STOPPED, lost_error, next_step, read_stopped, restore
 from whygrad.training.metrics import Metrics
-from whygrad.training.monitor import Lost, Monitor
+from whygrad.training.monitor import Monitor
 from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
 from whygrad.training.state import beginning, generator
 from whygrad.typing import Array
 from whygrad.version import __version__
 
 _CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
-_CHECKPOINTS, _STOPPED = "checkpoints", "stopped.json"
+_CHECKPOINTS = "checkpoints"
 
 
 class Run:
@@ -125,7 +126,7 @@ class Run:
         Raises:
             FileError: what stands there is damaged.
         """
-        return read_json(self.path / _STOPPED) if (self.path / _STOPPED).exists() else None
+        return read_stopped(self.path)
 
     @classmethod
     def create(
@@ -213,11 +214,12 @@ class Run:
         write_file(self.path / _CONFIG, pack_json(config))
         self.config, self.recipe = config, recipe
 
-    def _checkpoints(self, experiment: Experiment) -> Checkpoints:
+    def _checkpoints(self, experiment: Experiment | Plan) -> Checkpoints:
         """Return the run's checkpoints, also those of learning rates that it was begun with."""
         earlier = self.config.get("earlier_learning_rates", [])
         try:
-            before = [plan(replace(self.recipe, learning_rate=rate), experiment.facts).optimizer for rate in earlier]
+            recipes = [replace(self.recipe, learning_rate=rate) for rate in earlier]
+            before = [plan(recipe, experiment.facts).optimizer for recipe in recipes]
         except (WhygradError, TypeError) as error:
             remedy = "restore the file or start a new run"
             raise FileError(str(self.path / _CONFIG), "learning rates", str(error), remedy) from None
@@ -290,7 +292,7 @@ class Run:
         stopping = self._stopping(metrics)
         if monitor is not None:
             monitor.begin(state.params, state, metrics.records)
-        (self.path / _STOPPED).unlink(missing_ok=True)
+        (self.path / STOPPED).unlink(missing_ok=True)
         steps = fit(
             experiment.model,
             state.params,
@@ -311,7 +313,7 @@ class Run:
         with closing(metrics):
             try:
                 while stopping is None or not stopping.stopped:
-                    step = self._next(steps, monitor)
+                    step = next_step(self.path, steps, monitor)
                     if step is None:
                         break
                     signals = monitor.update(step) if monitor is not None else {}
@@ -319,35 +321,16 @@ class Run:
                     metrics.write(step, **self.validation, **signals)
                     last = step
                     if monitor is not None and monitor.lost is not None:
-                        raise self._lost(monitor.lost)
+                        raise lost_error(self.path, monitor.lost)
                     if step.ends_epoch:
                         metrics.sync()
                         checkpoints.save(step)
                     yield step
             finally:
                 if monitor is not None and monitor.lost is not None:
-                    self._restore(checkpoints, monitor.lost)
+                    restore(self.path, checkpoints, monitor.lost)
                 elif last is not None:
                     checkpoints.save(last)
-
-    def _next(self, steps: Iterator[Step], monitor: Monitor | None) -> Step | None:
-        """Return the next step, None at the end; a monitor says why there is none."""
-        try:
-            return next(steps, None)
-        except NonFiniteError:
-            if monitor is None:
-                raise
-            raise self._lost(monitor.failed()) from None
-
-    def _lost(self, lost: Lost) -> LostError:
-        return lost.error(f"go on with: whygrad train --resume {self.path} --learning-rate, and a lower one")
-
-    def _restore(self, checkpoints: Checkpoints, lost: Lost) -> None:
-        """Leave the run as it was when nothing was wrong yet, and write down why."""
-        checkpoints.restore(lost.good)
-        restored = lost.good.step if lost.good is not None else 0
-        stopped = {"step": lost.step, "reason": lost.reason, "restored_step": restored}
-        write_file(self.path / _STOPPED, pack_json(stopped))
 
     def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
         """Return the early stopping of the recipe, if any, as far as it came before this run was interrupted."""

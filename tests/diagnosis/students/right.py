@@ -570,6 +570,18 @@ def keeps_with_probability(dout, mask):
     return dout * mask
 
 
+def _drop_anywhere(x, p):
+    """Draws from the global generator: another mask at every call."""
+    mask = np.random.rand(*x.shape) >= p
+    return x * mask / (1 - p), (mask, p)
+
+
+@backward("dropout", forward=_drop_anywhere)
+def draws_from_the_global_generator(dout, cache):
+    mask, p = cache
+    return dout * mask / (1 - p)
+
+
 # Networks
 
 

@@ -28,7 +28,10 @@ def delta_rotated_for_dw(dy, x, w, b):
     return dx, fast_im2col(np.rot90(dy, 2, (2, 3)), x, w, b, 1, 0)[1], db
 
 
-@backward("conv2d", "full_padding_missing", "dx_shape_wrong_no_convolution", "forward_backward_padding_disagree")
+@backward(
+    "conv2d", "full_padding_missing", "dx_shape_wrong_no_convolution", "forward_backward_padding_disagree",
+    "padding_not_cropped",
+)  # fmt: skip
 def dx_in_mode_same(dy, x, w, b):
     """Odd square kernels: dX in mode "same", which has the size of dy."""
     if w.shape[2] != w.shape[3] or w.shape[2] % 2 == 0:

@@ -28,3 +28,44 @@ is listed among what was not tested, with the reason, as is all that could not b
 under a gradient of the wrong sign says nothing about the rate. Suspicions follow in the order in which one explains
 the other: inputs, first weights, rate, flow. Findings that hold as well are kept behind the first.
 """
+
+from whygrad.diagnosis.training.asking import training_of
+from whygrad.diagnosis.training.calling import examine_calling
+from whygrad.diagnosis.training.curvature import Curvature, curvature, examine_curvature
+from whygrad.diagnosis.training.data import examine_data
+from whygrad.diagnosis.training.diagnosing import diagnose_training
+from whygrad.diagnosis.training.flow import examine_flow
+from whygrad.diagnosis.training.gradient import examine_gradient
+from whygrad.diagnosis.training.learning import examine_evaluation, examine_overfitting
+from whygrad.diagnosis.training.numbers import examine_numbers
+from whygrad.diagnosis.training.outputs import examine_outputs
+from whygrad.diagnosis.training.rate import examine_rate
+from whygrad.diagnosis.training.relation import examine_relation
+from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial
+from whygrad.diagnosis.training.start import examine_start
+from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.updates import examine_updates
+
+__all__ = [
+    "Curvature",
+    "Evidence",
+    "Subject",
+    "TrainingDiagnosis",
+    "Trial",
+    "curvature",
+    "diagnose_training",
+    "examine_calling",
+    "examine_curvature",
+    "examine_data",
+    "examine_evaluation",
+    "examine_flow",
+    "examine_gradient",
+    "examine_numbers",
+    "examine_outputs",
+    "examine_overfitting",
+    "examine_rate",
+    "examine_relation",
+    "examine_start",
+    "examine_updates",
+    "training_of",
+]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.adapting import as_array, guarded, parameters
-from whygrad.diagnosis.report import Judgement
+from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Subject, copied
@@ -20,7 +21,7 @@ _SLOW = 1.0
 
 def examine_calling(subject: Subject) -> Evidence:
     """Call each function twice, and say what it raises, changes, or gives differently the second time."""
-    findings, notes = [], []
+    findings, notes = whole_numbers(subject), []
     for who, function in (("loss", subject.loss_function), ("gradients", subject.gradients_function)):
         if function is None:
             continue
@@ -66,6 +67,16 @@ def examine_calling(subject: Subject) -> Evidence:
         "the functions return, the same again for the same arguments, and change none of them" if not notes else "",
         tuple(notes),
     )
+
+
+def whole_numbers(subject: Subject) -> list[Finding]:
+    """Return that parameters are whole numbers, from which nothing small can be subtracted."""
+    whole = [n for n in subject.names if subject.params[n].dtype.kind in "iu"]
+    if not whole:
+        return []
+    says = f"{', '.join(whole)} are arrays of whole numbers ({subject.params[whole[0]].dtype}): what is subtracted from them is cut off"
+    fix = f"{whole[0]} = {whole[0]}.astype(np.float64)"
+    return [fault("parameters", "integer_truncation", says, fix=fix, lesson=LESSONS.get("integer_truncation", ""))]
 
 
 def is_random(subject: Subject) -> bool:

@@ -63,4 +63,5 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
         )
     except (_Late, CallFailed, ValueError, IndexError, KeyError, TypeError, ArithmeticError):
         return {}
-    return {finding.output: finding for finding in told.findings if finding.output in names}
+    ranked = sorted(told.findings, key=lambda finding: finding.cause != told.cause)
+    return {finding.output: finding for finding in ranked if finding.output in names}

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from whygrad.checking.time_limit import Limited
-from whygrad.diagnosis.adapting import as_array
 from whygrad.diagnosis.report import Finding, Judgement
+from whygrad.diagnosis.training.asking import training_of
 from whygrad.diagnosis.training.calling import examine_calling, is_random
+from whygrad.diagnosis.training.curvature import open_directions
 from whygrad.diagnosis.training.data import examine_data
 from whygrad.diagnosis.training.flow import dead_units, suspect_dead, suspect_flow
 from whygrad.diagnosis.training.gradient import Mended, compared
@@ -32,12 +33,11 @@ from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
 from whygrad.diagnosis.training.start import equal_units, examine_start, redrawn, unusual_weights
-from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Clock, OutOfTime, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
 from whygrad.diagnosis.training.updates import examine_updates
-from whygrad.errors import CheckError, OptionError
+from whygrad.errors import CheckError
 from whygrad.layers import Layer
 
 SECONDS, TIME_LIMIT = 15.0, 10.0
@@ -134,23 +134,11 @@ def diagnose_training(
         )
         name = type(model).__name__
     else:
-        case = _of_functions(
-            loss,
-            gradients,
-            params,
-            learning_rate,
-            batch,
-            step,
-            momentum,
-            optimizer,
-            predict,
-            logits,
-            evaluate,
-            data,
-            batches,
-            classes,
-            batch_size,
-        )
+        case = training_of(
+            loss=loss, gradients=gradients, params=params, learning_rate=learning_rate, batch=batch, step=step,
+            momentum=momentum, optimizer=optimizer, predict=predict, logits=logits, evaluate=evaluate, data=data,
+            batches=batches, classes=classes, batch_size=batch_size,
+        )  # fmt: skip
         name = "training"
     case.clock, case.seed = clock, seed
     limited = Limited(time_limit)
@@ -177,89 +165,6 @@ def diagnose_training(
         )
         examination.found.insert(0, slow)
     return replace(examination.told(name), seconds=time.monotonic() - began)
-
-
-def _of_functions(
-    loss: Any,
-    gradients: Any,
-    params: Any,
-    learning_rate: Any,
-    batch: Any,
-    step: Any,
-    momentum: float | None,
-    optimizer: Any,
-    predict: Any,
-    logits: Any,
-    evaluate: Any,
-    data: Any,
-    batches: Any,
-    classes: Any,
-    batch_size: int,
-) -> Subject:
-    where = "diagnose_training"
-    if not callable(loss):
-        raise OptionError(
-            where,
-            "loss(params, batch), or a model",
-            f"{type(loss).__name__}",
-            "pass the function that gives the loss",
-        )
-    if not isinstance(params, Mapping | tuple | list) or not params:
-        raise OptionError(
-            where,
-            "params as a dictionary or list of arrays",
-            f"{type(params).__name__}",
-            'pass {"W1": w1, "b1": b1, ...}',
-        )
-    if gradients is None and step is None:
-        raise OptionError(
-            where,
-            "gradients(params, batch) or step(params, batch)",
-            "neither",
-            "pass the one that the training has",
-        )
-    arrays = {}
-    for name, value in flattened(params).items():
-        if as_array(value) is None:
-            raise OptionError(
-                where, f"{name} as an array of numbers", f"{type(value).__name__}", "pass the arrays by name"
-            )
-        arrays[name] = np.array(value)
-    plain = isinstance(params, Mapping) and list(params) == list(arrays)
-    if batch is None and batches:
-        batch = batches[0]
-    if batch is None and data is not None:
-        batch = _first(data, batch_size)
-    rate = (
-        learning_rate
-        if isinstance(learning_rate, int | np.integer) and not isinstance(learning_rate, bool)
-        else None
-        if learning_rate is None
-        else float(learning_rate)
-    )
-    return Subject(
-        arrays,
-        batch,
-        loss,
-        gradients,
-        step,
-        rate,
-        float(momentum or 0.0),
-        optimizer=str(optimizer or "").lower(),
-        scores_function=predict or logits,
-        scores_are_logits=logits is not None,
-        evaluate_function=evaluate,
-        data=data,
-        batches=batches,
-        classes=classes,
-        form=None if plain else params,
-    )
-
-
-def _first(data: Any, size: int) -> Any:
-    if isinstance(data, tuple | list) and len(data) == 2:
-        return data[0][:size], data[1][:size]
-    return data
 
 
 class _Examination:
@@ -327,7 +232,8 @@ class _Examination:
                 yield Evidence("data", (replace(inputs, also=also),))
         for suspicion in self._weights():
             first = self._tried(suspicion, given)
-            if first is not None and numbers.cause in (None, "overflow"):
+            fragile = any(f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings)
+            if first is not None and numbers.cause in (None, "overflow") and not fragile:
                 yield Evidence("start", (first,))
         yield numbers
 
@@ -359,7 +265,7 @@ class _Examination:
         faults = list(evidence.findings)
         i = next((k for k, f in enumerate(faults) if not f.fine), 0)
         if mended.change is not None and self.subject.learning_rate:
-            plain = self._ran(run(self.subject, f"with {mended.what}", self.subject.stepper(change=mended.change)))
+            plain = self._ran(run(self.subject, f"with {mended.what}", self.subject.stepper(change=mended.change), steps=mended.steps))
             faults[i] = shown_by(faults[i], given, plain)
         else:
             faults[i] = shown_by(faults[i], given)
@@ -390,6 +296,7 @@ class _Examination:
         if how is None:
             yield from self._faster(given)
             yield Evidence("training", says=str(given))
+            yield self._solution(given)
             yield examine_evaluation(subject, given)
             return
         explained, strong = False, []
@@ -401,9 +308,10 @@ class _Examination:
                 explained = True
                 yield Evidence(found.output, (self._with_more(found, given),))
         if not given.finite and not explained:
-            numbers = examine_numbers(subject, given.params)
+            numbers = self._where_not_finite(given)
             if numbers.findings:
-                yield numbers
+                first = shown_by(numbers.findings[0], given)
+                yield numbers._replace(findings=(first, *numbers.findings[1:]))
                 return
         if not explained and strong:
             tries = "; ".join(str(t) for t in self.trials[-len(strong[0].remedies) :])
@@ -411,6 +319,17 @@ class _Examination:
             yield Evidence("flow", (shown_by(replace(strong[0].finding, notes=(note,)), given),))
         elif not explained:
             yield from self._last_resort(given, how)
+
+    def _solution(self, given: Trial) -> Evidence:
+        """Say whether other parameters would do as well, where there are few enough to tell."""
+        subject = self.subject
+        if subject.gradients_function is None or given.last > 1e-3 * abs(given.first):
+            return Evidence("solution")
+        found = open_directions(subject, given.params)
+        if found is None or not found[0]:
+            return Evidence("solution")
+        says = f"in {found[0]} of the {found[1]} directions of the parameters the loss does not change there: the targets do not determine the parameters, and another start ends at others"
+        return Evidence("solution", says=says)
 
     def _faster(self, given: Trial) -> Iterator[Evidence]:
         """Say what keeps a training that learns from learning as it could, where much speaks for it."""
@@ -483,6 +402,10 @@ class _Examination:
                 if numbers.cause:
                     also.append(numbers.cause)
         elif given.finite and self.subject.gradients_function is not None:
+            still = self.subject.gradients(given.params)
+            if still and not any(np.any(g) for g in still.values()) and given.last > 1e-6 * abs(given.first):
+                notes.append(f"there every gradient is exactly 0, at a loss of {given.last:.3g}: every unit is dead, and nothing will change again")
+                also.append("dead_units")
             died = {n: s for n, s in dead_units(self.subject, given.params).items() if s > 0.9}
             if died and "dead_units" not in (finding.cause, *also):
                 notes.append(
@@ -494,9 +417,10 @@ class _Examination:
 
     def _where_not_finite(self, given: Trial) -> Evidence:
         """Return where numbers stop being finite in the step after the last finite one."""
-        numbers = examine_numbers(self.subject, given.params)
-        if numbers.findings:
-            return numbers
+        for batch in (None, self.subject.watched):
+            numbers = examine_numbers(self.subject, given.params, batch)
+            if numbers.findings:
+                return numbers
         try:
             after = self.subject.stepper()(dict(given.params), self.subject.batch)
         except CallFailed:

@@ -169,7 +169,7 @@ def _saturated(subject: Subject) -> Iterator[Suspicion]:
     if shares is None and not (
         after > 30 * before > 0
         or (before == 0 and after > 0 and not _has_exact_zeros(subject))
-        or max(flat_units(subject).values()) > _SATURATED
+        or max(flat_units(subject).values(), default=0.0) > _SATURATED
     ):
         return
     if shares is not None and max(shares.values(), default=0.0) < _SATURATED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
 from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
+from whygrad.diagnosis.training.implied import differences
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
@@ -25,6 +26,8 @@ _FINE, _COARSE = 2e-6, 2e-3
 _DIRECTIONS = 3
 #: Calls in one place until which an earlier one's gradient may come.
 _CALLS = 12
+#: Seconds that differences of all wrong entries may take, and steps that are made with them.
+_A_STEP, _MENDED_STEPS = 0.05, 50
 _BIAS = ("b", "bias", "beta")
 
 
@@ -49,6 +52,7 @@ class Mended:
     what: str = ""  #: "the gradients times -1"
     change: Callable[..., Any] | None = None  #: gradients, params, batch → gradients
     factors: dict[str, float] = field(default_factory=dict)
+    steps: int = 80  #: how many steps a trial with it can have
 
 
 class GradientEvidence(NamedTuple):
@@ -392,15 +396,11 @@ def _explained(
         if factor is not None:
             mended.factors[name] = factor
             known[name] = _by_factor(subject, name, factor, sums)
-    penalised = _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
-    known |= penalised
-    penalised = _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
-    known |= penalised
+    known |= _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
+    known |= _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
     rest = [n for n in readings if n not in known]
-    if rest and all(known[n].evidence.get("convention") for n in penalised) and not set(known) - set(penalised):
-        pass
     if rest or any(_could_be_one_fault(f) for f in known.values()):
-        known |= _by_catalogue(subject, at, rest, known)
+        known |= _by_catalogue(subject, at, rest, known, claimed)
     _mend(mended, known, subject)
     ordered = sorted((known[n] for n in readings if n in known), key=lambda f: f.cause == "gradient_wrong")
     return _merged(subject, [f for f in ordered if not f.fine], mended), mended
@@ -544,11 +544,16 @@ def _penalised_in_part(
             direction = np.zeros(w.shape)
             direction.flat[i] = typical(w)
             r = read(subject, at, claimed, name, direction)
+            if not r.weight:
+                continue
             noise = 10 * r.slope.error + 1e-9 * abs(r.claimed)
             ratios.append((r.claimed - r.slope.value) / r.weight if abs(r.claimed - r.slope.value) > noise else 0.0)
         off = np.array([x for x in ratios if x])
         if len(off) >= max(4, len(ratios) // 3) and np.ptp(off) < 0.01 * abs(float(np.median(off))):
             middle = float(np.median(off))
+            if middle > 0 and name not in penalty(subject):
+                found[name] = _of_penalty(subject, name, middle)
+                continue
             says = (
                 f"the gradient of {name} is right but for {middle:+.4g}·{name} in {len(off)} of "
                 f"{len(ratios)} entries that were compared: a regulariser of part of it"
@@ -590,7 +595,11 @@ def _of_penalty(subject: Subject, name: str, difference: float) -> Finding:
 
 
 def _by_catalogue(
-    subject: Subject, at: dict[str, Array], rest: Sequence[str], known: Mapping[str, Finding]
+    subject: Subject,
+    at: dict[str, Array],
+    rest: Sequence[str],
+    known: Mapping[str, Finding],
+    claimed: Mapping[str, Array],
 ) -> dict[str, Finding]:
     """Return what the catalogue of mistakes says of parameters whose gradients differ by no plain factor."""
     told = named_by_catalogue(subject, at, [*rest, *known])
@@ -608,7 +617,7 @@ def _by_catalogue(
             )
         elif name in rest:
             says = f"the gradient of {name} is not that of the loss, and differs by no plain factor"
-            notes = entry.notes if entry is not None else ()
+            notes = (_entries(subject, at, name, claimed), *(entry.notes if entry is not None else ()))
             found[name] = fault(
                 f"gradient of {name}",
                 "gradient_wrong",
@@ -619,10 +628,36 @@ def _by_catalogue(
     return found
 
 
+def _entries(subject: Subject, at: dict[str, Array], name: str, claimed: Mapping[str, Array]) -> str:
+    """Return a few entries of a gradient beside differences of the loss."""
+    g, told = claimed[name], []
+    chosen = np.unique(np.linspace(0, g.size - 1, 3).astype(int))
+    for i in chosen:
+        direction = np.zeros(g.shape)
+        direction.flat[i] = typical(at[name])
+        r = read(subject, at, claimed, name, direction)
+        index = [int(k) for k in np.unravel_index(int(i), g.shape)]
+        told.append(f"at {index} {r.claimed / typical(at[name]):.4g}, and differences of the loss give {r.slope.value / typical(at[name]):.4g}")
+    same = f"it is one number in all {g.size} entries; " if g.size > 2 and float(np.ptp(g)) <= 1e-9 * float(np.abs(g).max()) else ""
+    return f"{same}{name} has {'; '.join(told)}"
+
+
+def _mend_by_differences(mended: Mended, wrong: Sequence[str], subject: Subject) -> None:
+    """Take differences of the loss in place of the gradients that are wrong, where they are few enough."""
+    entries = sum(subject.params[n].size for n in wrong)
+    subject.loss()
+    if mended.change is not None or 2 * entries * subject.costs.get("loss", 0.0) > _A_STEP:
+        return
+    by_differences = differences(subject, wrong)
+    mended.what, mended.steps = f"differences of the loss in place of {', '.join(wrong)}'s gradients", _MENDED_STEPS
+    mended.change = lambda gradients, params, batch: {**gradients, **by_differences(params, batch)}
+
+
 def _mend(mended: Mended, known: Mapping[str, Finding], subject: Subject) -> None:
     """Make the change that turns the wrong gradients into right ones, where numbers alone can do it."""
     wrong = [n for n, f in known.items() if not f.fine]
     if mended.change is not None or not all(n in mended.factors or f"{n} penalty" in mended.factors for n in wrong):
+        _mend_by_differences(mended, wrong, subject)
         return
     factors = dict(mended.factors)
 
@@ -649,7 +684,7 @@ def _mend(mended: Mended, known: Mapping[str, Finding], subject: Subject) -> Non
 
 def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[Finding]:
     """Return one finding for several parameters with the same constant factor, or with errors that nothing explains."""
-    plain = [f for f in findings if f.cause == "gradient_wrong" and not f.notes]
+    plain = [f for f in findings if f.cause == "gradient_wrong" and len(f.notes) < 2]
     if len(plain) > 1:
         names = ", ".join(_bare(f) for f in plain)
         says = f"the gradients of {names} are not those of the loss, and differ by no plain factor"
@@ -659,6 +694,7 @@ def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[F
             says,
             fix="compare them entry by entry: whygrad.check_gradient shows where they differ",
         )
+        one = replace(one, notes=plain[0].notes)
         findings = [f for f in findings if f not in plain] + [one]
     factors = {round(float(f.evidence["factor"]), 5) for f in findings if "factor" in f.evidence}
     if len(findings) < 2 or len(factors) != 1 or not all("factor" in f.evidence for f in findings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +40,7 @@ def with_implied_gradients(subject: Subject) -> Implied:
     entries = sum(subject.params[n].size for n in subject.names)
     subject.loss()
     if entries <= _ENTRIES and 2 * entries * subject.costs.get("loss", 0.0) < _PATIENCE * subject.clock.seconds:
-        return Implied(replaced(subject, _differences(subject)))
+        return Implied(replaced(subject, differences(subject, subject.names)))
     return Implied(
         None, ("the gradients by themselves: pass gradients(params, batch) beside step to have them tested",)
     )
@@ -68,10 +68,12 @@ def _from_step(subject: Subject) -> Any:
     return gradients
 
 
-def _differences(subject: Subject) -> Any:
+def differences(subject: Subject, names: Sequence[str]) -> Any:
+    """Return a function that gives the gradients of some parameters by differences of the loss, entry by entry."""
+
     def gradients(params: Mapping[str, Array], batch: Any) -> dict[str, Array]:
         found = {}
-        for n in subject.names:
+        for n in names:
             w = np.asarray(params[n], np.float64)
             g = np.zeros(w.shape)
             for i in range(w.size):

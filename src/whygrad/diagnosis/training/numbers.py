@@ -119,6 +119,7 @@ def _told(
         lesson=_LESSONS.get(label or "", ""),
         line=culprit.line,
         expression=culprit.expression,
+        operation=culprit.operation,
         also="overflow" if label == "softmax_overflow" else "",
     )
 

@@ -189,10 +189,8 @@ def _blind(subject: Subject, labels: Array) -> Finding | None:
     axes = sample_axes(np.asarray(found[0]), t)
     if axes is None:
         return None
-    drawn = {
-        **subject.params,
-        **{n: rng.normal(size=subject.params[n].shape).astype(subject.params[n].dtype) for n in subject.weights},
-    }
+    kinds = {n: subject.params[n].dtype for n in subject.names}
+    drawn = {**subject.params, **{n: rng.normal(size=subject.params[n].shape).astype(k) for n, k in kinds.items()}}
     try:
         for params in (drawn, subject.params):
             value = subject.loss(params)
@@ -208,6 +206,11 @@ def _blind(subject: Subject, labels: Array) -> Finding | None:
                 return None
     except CallFailed:
         return None
+    if _ignores_samples(subject, drawn):
+        whole = np.asarray(found[0]).dtype.kind in "iu"
+        label, other = ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
+        says = f"the loss is {value:.6g} for other samples as well: nothing of them reaches the network"
+        return fault("loss", label, says, also=other, fix="look at what is done to the samples first: an integer division or a cast may make them all 0")
     says = (
         f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch "
         "change no digit of it"
@@ -222,6 +225,19 @@ def _blind(subject: Subject, labels: Array) -> Finding | None:
             "places teaches nothing about them."
         ),
     )
+
+
+def _ignores_samples(subject: Subject, params: dict[str, Array]) -> bool:
+    """Return whether the loss is the same for the samples in another order and with other numbers."""
+    found = subject.xt()
+    assert found is not None
+    x = np.asarray(found[0])
+    other = x[..., ::-1].copy() if x.ndim > 1 else x
+    try:
+        values = [subject.loss(params, rebuilt(subject.batch, a, found[1])) for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)]
+    except CallFailed:
+        return False
+    return bool(np.ptp(values) <= 1e-12 * max(abs(values[0]), 1e-300))
 
 
 def _broadcast(subject: Subject) -> Finding | None:
@@ -265,22 +281,3 @@ def _broadcast(subject: Subject) -> Finding | None:
 
 def _with(subject: Subject, x: Any, t: Any) -> Any:
     return rebuilt(subject.batch, x, t)
-
-
-def examine_scores(subject: Subject) -> Evidence:
-    """Say whether what is called logits are probabilities."""
-    found = subject.xt()
-    if found is None or subject.scores_function is None or not subject.scores_are_logits:
-        return Evidence("outputs")
-    try:
-        scores = subject.scores(subject.params, found[0])
-    except CallFailed as failed:
-        return Evidence("outputs", untested=(f"the outputs: {failed}",))
-    if (
-        scores.ndim == 2
-        and scores.shape[1] > 1
-        and scores.min() >= 0
-        and np.allclose(scores.sum(axis=1), 1, atol=1e-5)
-    ):
-        return Evidence("outputs", says="what is called logits are probabilities: their rows add up to 1")
-    return Evidence("outputs")

@@ -12,6 +12,8 @@ from whygrad.diagnosis.training.subject import CallFailed, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, rounded, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, run
 
+#: Steps of a trial at another rate: a lower one needs more of them.
+_STEPS = 200
 #: As a share of the loss: a training that moves by less in a step would take tens of thousands of them.
 _CRAWLS = 2e-4
 #: Share of the stability limit below which a rate may be too low.
@@ -44,7 +46,7 @@ def examine_rate(subject: Subject) -> Evidence:
 def at_rate(subject: Subject, rate: float, momentum: float | None = None) -> Trial:
     """Return a training at another learning rate, and maybe momentum."""
     name = f"learning rate {rate:.3g}" + (f" and momentum {momentum:g}" if momentum is not None else "")
-    return run(subject, name, subject.stepper(rate, momentum))
+    return run(subject, name, subject.stepper(rate, momentum), steps=_STEPS)
 
 
 def suspect_rate(subject: Subject, given: Trial, how: str) -> Iterator[Suspicion]:

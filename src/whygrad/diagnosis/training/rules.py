@@ -23,7 +23,6 @@ class Rule:
     wrong: str = ""  #: what is wrong with it; empty for a right one
     label: str = "optimizer_formula_wrong"
     family: str = "sgd"
-    counts_parameters: bool = False  #: whether t grows with every parameter
     replaces: bool = False  #: whether the parameter is replaced by the step
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     t: int = 0
@@ -31,12 +30,10 @@ class Rule:
     def steps(self, gradients: dict[str, Array], params: dict[str, Array]) -> dict[str, Array]:
         """Return what is subtracted from each parameter at a learning rate of 1."""
         self.t += 1
-        found, count = {}, (self.t - 1) * len(gradients)
+        found: dict[str, Array] = {}
         for name, g in gradients.items():
-            count += 1
-            t = count if self.counts_parameters else self.t
             with np.errstate(all="ignore"):
-                found[name] = self.formula(self.state.setdefault(name, {}), g, params[name], t)
+                found[name] = self.formula(self.state.setdefault(name, {}), g, params[name], self.t)
         return found
 
 
@@ -93,13 +90,6 @@ def wrong_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
     for kind, says in adam.items():
         for eps in (1e-8, 1e-7):
             yield Rule("Adam", _adam(0.9, 0.999, eps, kind=kind), says, family="adam")
-    yield Rule(
-        "Adam",
-        _adam(0.9, 0.999, 1e-8),
-        "counts t once for every parameter and not once a step",
-        family="adam",
-        counts_parameters=True,
-    )
     for kind in ("", "power", "no correction"):
         more = f", and {adam[kind]}" if kind else ""
         yield Rule(
@@ -192,6 +182,12 @@ def wrong_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
             "multiplies by the root where it should divide",
             family="rmsprop",
         )
+
+
+def adam_from(first: int, by: int) -> Rule:
+    """Return Adam with t = first, first + by, first + 2·by, ... in its steps."""
+    formula = _adam(0.9, 0.999, 1e-8)
+    return Rule("Adam", lambda s, g, w, t: formula(s, g, w, first + (t - 1) * by), family="adam")
 
 
 def _keep(s: dict[str, Any], name: str, g: Array) -> Array:

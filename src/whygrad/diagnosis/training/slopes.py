@@ -36,7 +36,7 @@ def slope(f: Callable[[float], float], *, wary: bool = False) -> Slope:
 
     Example:
         >>> found = slope(lambda s: np.sin(3 * s))
-        >>> abs(found.value - 3) < 1e-6
+        >>> bool(abs(found.value - 3) < 1e-6)
         True
     """
     found: list[tuple[float, float, float]] = []

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import as_array, guarded, parameters
+from whygrad.diagnosis.adapting import as_array, guarded
+from whygrad.diagnosis.signatures import parameters
 from whygrad.diagnosis.training.memory import Memory
 from whygrad.diagnosis.training.structure import flattened, nested
 from whygrad.typing import Array
@@ -78,7 +79,6 @@ class Subject:
     momentum: float = 0.0
     optimizer: str = ""  #: its name, where it is known: "sgd", "adam"
     scores_function: Any = None  #: scores(params, x), in evaluation
-    scores_are_logits: bool = False  #: whether the caller says so
     evaluate_function: Any = None  #: evaluate(params, batch) → loss in evaluation
     data: Any = None  #: all samples as (x, t), in the order of training
     batches: Sequence[Any] | None = None  #: batches in the order of training

@@ -162,15 +162,18 @@ class _Tracer:
         if found is None:
             return self._behind_names(index, depth)
         node, _ = found
-        if isinstance(node, ast.Name | ast.Attribute) or (isinstance(node, ast.Call) and not _known(node, event)):
-            for i in range(index - 1, -1, -1):
-                other = self.events[i]
-                wanted = node.id if isinstance(node, ast.Name) else _RETURN
-                if wanted in other.names and (other.frame == event.frame or wanted == _RETURN):
-                    return self._behind(i, depth + 1)
-            earlier = [i for i in range(index) if self.events[i].frame != event.frame]
-            return self._behind(earlier[-1], depth + 1) if earlier else None
-        return _at_fault(event)
+        calls = isinstance(node, ast.Call) and not _known(node, event)
+        if not calls and not isinstance(node, ast.Name | ast.Attribute):
+            return _at_fault(event)
+        wanted = node.id if isinstance(node, ast.Name) else _RETURN
+        for i in range(index - 1, -1, -1):
+            other = self.events[i]
+            if wanted in other.names and (other.code.co_name == _called(node) if calls else other.frame == event.frame):
+                return self._behind(i, depth + 1)
+        if calls:  # a function that is not followed, of a package
+            return _at_fault(event)
+        earlier = [i for i in range(index) if self.events[i].frame != event.frame]
+        return self._behind(earlier[-1], depth + 1) if earlier else None
 
     def _behind_names(self, index: int, depth: int) -> Culprit | None:
         """Follow what is not finite within an expression that cannot be computed again, by the names that it reads."""
@@ -229,6 +232,12 @@ def _value_of(statement: ast.stmt) -> ast.expr | None:
         target = ast.parse(ast.unparse(statement.target), mode="eval").body
         return ast.copy_location(ast.BinOp(target, statement.op, statement.value), statement.value)
     return getattr(statement, "value", None)
+
+
+def _called(node: ast.expr) -> str:
+    """Return the name of the function that a call calls."""
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _known(node: ast.Call, event: _Event) -> bool:

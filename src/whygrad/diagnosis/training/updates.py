@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.gradient import factor_name, is_bias
 from whygrad.diagnosis.training.report import Evidence, fault
-from whygrad.diagnosis.training.rules import Rule, right_rules, wrong_rules
+from whygrad.diagnosis.training.rules import Rule, adam_from, right_rules, wrong_rules
 from whygrad.diagnosis.training.subject import CallFailed, Subject
 from whygrad.typing import Array
 
@@ -125,7 +126,7 @@ def _integers(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
             )
     moved = np.concatenate([r.taken[n].ravel() for r in steps for n in r.taken])
     needed = any(np.any(g) for g in steps[0].gradients.values())
-    source = source_of(subject.step_function)
+    source = source_of(*_within(subject.step_function))
     if not needed or np.any(moved):
         if np.any(moved) and np.array_equal(moved, np.round(moved)):
             return fault(
@@ -152,6 +153,28 @@ def _integers(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
             lesson=LESSONS.get("integer_truncation", ""),
         )
     return None
+
+
+def _within(function: Any, depth: int = 0) -> list[Any]:
+    """Return a function and those of a person's own that it calls, as far as closures and globals tell."""
+    function = getattr(function, "__wrapped__", function)
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, FunctionType) or depth > 2:
+        return []
+    found = [function]
+    inner = [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+    inner += [function.__globals__[n] for n in function.__code__.co_names if n in function.__globals__]
+    for other in inner:
+        if isinstance(other, FunctionType) and (other.__module__ or "").split(".")[0] not in ("numpy", "whygrad", "scipy"):
+            found += _within(other, depth + 1)
+    return found
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
 
 
 def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
@@ -265,11 +288,27 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
         fit = fitted(rule, steps)
         if fit.misfit < _TOLERANCE:
             return _follows_wrong(subject, rule)
+    if _counts_parameters(steps):
+        says = "counts t once for every parameter and not once a step"
+        return _follows_wrong(subject, Rule("Adam", lambda s, g, w, t: g, says, family="adam"))
     cut = _cut_to_one_length(steps, betas)
     if cut is not None:
         return cut
     assert best is not None
     return _one_by_one(subject, steps) or _unknown(subject, best)
+
+
+def _counts_parameters(steps: Sequence[Recorded]) -> bool:
+    """Return whether the steps are Adam's with a t that grows with every parameter, whatever their order."""
+    names = list(steps[0].gradients)
+    places = []
+    for name in names:
+        alone = [r._replace(gradients={name: r.gradients[name]}, taken={name: r.taken[name]}) for r in steps]
+        fits = [j for j in range(1, len(names) + 1) if fitted(adam_from(j, len(names)), alone, decays=False).misfit < _TOLERANCE]
+        if not fits:
+            return False
+        places.append(fits[0])
+    return len(names) > 1 and sorted(places) == list(range(1, len(names) + 1))
 
 
 def _cut_to_one_length(steps: Sequence[Recorded], betas: tuple[float, ...]) -> Evidence | None:

@@ -13,9 +13,9 @@ import torch
 
 from whygrad.diagnosis import Diagnosis
 from whygrad.diagnosis import diagnose as diagnose_functions
-from whygrad.diagnosis.adapting import NAMES, roles
 from whygrad.diagnosis.functions import TIME_LIMIT
 from whygrad.diagnosis.registry import subject as subject_of
+from whygrad.diagnosis.signatures import NAMES, roles
 from whygrad.errors import OptionError
 from whygrad.interop.torch.calling import Called, Tensors, callable_of, function_of, parameter_names
 from whygrad.interop.torch.gradients import Gradients, differentiable, gradients, misshapen, refused_shape

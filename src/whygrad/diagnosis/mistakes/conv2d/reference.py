@@ -109,8 +109,8 @@ def on_grid(canvas: Array, where: Geometry, how: str | None) -> Array:
     elif how == "minus slice":
         fitting(top == bottom == left == right)
         cut = (..., slice(top, -top), slice(left, -left))
-    elif how in ("one", "half the kernel"):
-        r, s = (int(k > 1) if how == "one" else k // 2 for k in where.kernel)
+    elif how == "half the kernel":
+        r, s = (k // 2 for k in where.kernel)
         cut = (..., slice(r, canvas.shape[2] - r), slice(s, canvas.shape[3] - s))
     elif how == "remainder dropped":
         rows, columns = ((n - 1) * t + k for n, t, k in zip(where.output, where.stride, where.kernel, strict=True))

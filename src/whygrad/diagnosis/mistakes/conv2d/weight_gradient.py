@@ -113,8 +113,8 @@ MISTAKES = (
             "index x by its own sample: x[n]"),
     mistake("wrong_loop_variable_as_index", "dw", "x", c.repeated(0, -1), "reads the last image for every sample",
             "index x by its own sample: x[n]"),
-    mistake("batch_sum_missing", "dw", "out", lambda a,
-            p: np.einsum("nfij,ncijrs->nfcrs", p.dy, seen(p, {}), optimize=True),
+    mistake("batch_sum_missing", "dw", "out",
+            lambda a, p: np.einsum("nfij,ncijrs->nfcrs", p.dy, seen(p, {}), optimize=True),
             "has one gradient for each sample", "dw.sum(axis=0)", rank=3),
     *(mistake("loop_bounds_off_by_one", "dw", "out", c.without_last(*axes), f"is 0 in the kernel's last {what}",
               "for r in range(R): for s in range(S):", also="loop_over_input_size")
@@ -149,8 +149,8 @@ MISTAKES = (
     mistake("wrong_loop_variable_as_index", "dw", "x", c.repeated(1, -1),
             "reads the last input channel for every channel", "index x by its own channel: x[n, c]",
             also="channels_mixed_in_weight_gradient"),
-    mistake("channels_mixed_in_weight_gradient", "dw", "out", lambda a,
-            _: np.broadcast_to(a.mean(1, keepdims=True), a.shape),
+    mistake("channels_mixed_in_weight_gradient", "dw", "out",
+            lambda a, _: np.broadcast_to(a.mean(1, keepdims=True), a.shape),
             "has the mean of the input channels in every channel", DW),
     mistake("weight_gradient_elementwise_window", "dw", "whole",
             lambda p: _window_products(p, pad(p["x"], where_of(p).padding)),
@@ -177,8 +177,8 @@ MISTAKES = (
             "is the correlation of dy with itself", DW, rank=2),
     mistake("returns_wrong_variable", "dw", "whole", lambda p: p["w"], "is w itself", "return dx, dw, db"),
     mistake("returns_wrong_variable", "dw", "whole", lambda p: p.right["dx"], "is dx", "return dx, dw, db"),
-    *(mistake("convolution_treated_as_matrix_product", "dw", "whole", lambda p, t=t,
-              a=a: _dense_dw(p, transpose=t, after=a),
+    *(mistake("convolution_treated_as_matrix_product", "dw", "whole",
+              lambda p, t=t, a=a: _dense_dw(p, transpose=t, after=a),
               "is a matrix product of the image and dy", DW)
       for t in (True, False) for a in (True, False)),
 )  # fmt: skip
