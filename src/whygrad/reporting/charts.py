@@ -138,7 +138,8 @@ def confusion_chart(confusion: IntArray, classes: Sequence[str]) -> str:
     totals = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     parts = [
-        f'<svg class="confusion" viewBox="0 0 {width} {height}" role="img" aria-label="Confusion of the classes">'
+        f'<svg class="confusion" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+        ' aria-label="Confusion of the classes">'
     ]
     for j, name in enumerate(classes):
         at = margin + side * (j + 0.5)
@@ -161,7 +162,7 @@ def _cell(
 ) -> str:
     number = int(confusion[i, j])
     kind = "right" if i == j else "wrong"
-    strength = share if i == j else min(1.0, math.sqrt(share) * 2)
+    strength = share if i == j else min(1.0, math.sqrt(share) * 1.5)
     told = f"{classes[i]}, taken for {classes[j]}: {number} ({share:.2%})"
     text = ""
     if number and side >= 22 and number < 10 ** (side // 8):

@@ -26,8 +26,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 #: For images that a person brings. What may be done to them without changing what they show, only the person knows.
 OWN: dict[str, dict[str, Any]] = {
-    "default": {"model": "compact_cnn", "epochs": 20},
-    "best": {"model": "compact_cnn", "epochs": 60, "augment": "shift=3, rotate=10"},
+    "default": {"model": "compact_cnn", "epochs": 40},
+    "best": {"model": "compact_cnn", "epochs": 80, "augment": "shift=3, rotate=10"},
 }
 
 
