@@ -178,6 +178,7 @@ class _Examination:
         self.trials: list[Trial] = []
         self.constant = float("nan")
         self.given: Trial | None = None
+        self.clipped = False
 
     def make(self) -> None:
         """Examine, cheapest first."""
@@ -232,7 +233,9 @@ class _Examination:
                 yield Evidence("data", (replace(inputs, also=also),))
         for suspicion in self._weights():
             first = self._tried(suspicion, given)
-            fragile = any(f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings)
+            fragile = any(
+                f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings
+            )
             if first is not None and numbers.cause in (None, "overflow") and not fragile:
                 yield Evidence("start", (first,))
         yield numbers
@@ -265,7 +268,14 @@ class _Examination:
         faults = list(evidence.findings)
         i = next((k for k, f in enumerate(faults) if not f.fine), 0)
         if mended.change is not None and self.subject.learning_rate:
-            plain = self._ran(run(self.subject, f"with {mended.what}", self.subject.stepper(change=mended.change), steps=mended.steps))
+            plain = self._ran(
+                run(
+                    self.subject,
+                    f"with {mended.what}",
+                    self.subject.stepper(change=mended.change),
+                    steps=mended.steps,
+                )
+            )
             faults[i] = shown_by(faults[i], given, plain)
         else:
             faults[i] = shown_by(faults[i], given)
@@ -404,7 +414,9 @@ class _Examination:
         elif given.finite and self.subject.gradients_function is not None:
             still = self.subject.gradients(given.params)
             if still and not any(np.any(g) for g in still.values()) and given.last > 1e-6 * abs(given.first):
-                notes.append(f"there every gradient is exactly 0, at a loss of {given.last:.3g}: every unit is dead, and nothing will change again")
+                notes.append(
+                    f"there every gradient is exactly 0, at a loss of {given.last:.3g}: every unit is dead, and nothing will change again"
+                )
                 also.append("dead_units")
             died = {n: s for n, s in dead_units(self.subject, given.params).items() if s > 0.9}
             if died and "dead_units" not in (finding.cause, *also):
@@ -432,14 +444,10 @@ class _Examination:
         clipped = finding.cause == "clipping_always"
         what = "without clipping" if clipped else "without weight decay"
         rate = float(self.subject.learning_rate or 0.0)
+        self.clipped = clipped
         for share in (1.0, 0.5, 0.1):
-            free = self._ran(
-                run(
-                    self.subject,
-                    what if share == 1 else f"{what}, learning rate {rate * share:.3g}",
-                    self.subject.stepper(rate * share),
-                )
-            )
+            name = what if share == 1 else f"{what}, learning rate {rate * share:.3g}"
+            free = self._ran(run(self.subject, name, self.subject.stepper(rate * share), steps=200))
             if cures(free, given, self.constant, learning=how is None):
                 break
         if cures(free, given, self.constant, learning=how is None):
@@ -465,6 +473,8 @@ class _Examination:
         yield Evidence("training", (shown_by(fault("training", None, says), given),))
 
     def _tried(self, suspicion: Suspicion, given: Trial, *, learning: bool = False) -> Finding | None:
+        if self.clipped and suspicion.finding.cause == "learning_rate_too_high":
+            return None  # no step was as long as the rate says
         found, ran = tried(self.subject, suspicion, given, self.constant, learning=learning)
         self.trials += ran
         return found

@@ -11,10 +11,11 @@ import numpy as np
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
-from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
 from whygrad.diagnosis.training.implied import differences
+from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import class_indices, samples_of
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
 from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, rebuilt
 from whygrad.diagnosis.training.trials import blank
@@ -637,8 +638,14 @@ def _entries(subject: Subject, at: dict[str, Array], name: str, claimed: Mapping
         direction.flat[i] = typical(at[name])
         r = read(subject, at, claimed, name, direction)
         index = [int(k) for k in np.unravel_index(int(i), g.shape)]
-        told.append(f"at {index} {r.claimed / typical(at[name]):.4g}, and differences of the loss give {r.slope.value / typical(at[name]):.4g}")
-    same = f"it is one number in all {g.size} entries; " if g.size > 2 and float(np.ptp(g)) <= 1e-9 * float(np.abs(g).max()) else ""
+        told.append(
+            f"at {index} {r.claimed / typical(at[name]):.4g}, and differences of the loss give {r.slope.value / typical(at[name]):.4g}"
+        )
+    same = (
+        f"it is one number in all {g.size} entries; "
+        if g.size > 2 and float(np.ptp(g)) <= 1e-9 * float(np.abs(g).max())
+        else ""
+    )
     return f"{same}{name} has {'; '.join(told)}"
 
 

@@ -9,16 +9,11 @@ import numpy as np
 
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.adaptive import Adaptive
-from whygrad.diagnosis.training.data import (
-    all_samples,
-    class_indices,
-    normalisation,
-    outputs,
-    samples_of,
-    unusual_size,
-)
+from whygrad.diagnosis.training.data import normalisation, unusual_size
+from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
+from whygrad.diagnosis.training.samples import all_samples, class_indices, samples_of
 from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, pair, rebuilt, sample_axes
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import constant_loss, run

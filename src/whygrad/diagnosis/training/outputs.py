@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
+from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import class_indices, samples_of
 from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt, sample_axes
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
@@ -208,9 +209,17 @@ def _blind(subject: Subject, labels: Array) -> Finding | None:
         return None
     if _ignores_samples(subject, drawn):
         whole = np.asarray(found[0]).dtype.kind in "iu"
-        label, other = ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
+        label, other = (
+            ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
+        )
         says = f"the loss is {value:.6g} for other samples as well: nothing of them reaches the network"
-        return fault("loss", label, says, also=other, fix="look at what is done to the samples first: an integer division or a cast may make them all 0")
+        return fault(
+            "loss",
+            label,
+            says,
+            also=other,
+            fix="look at what is done to the samples first: an integer division or a cast may make them all 0",
+        )
     says = (
         f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch "
         "change no digit of it"
@@ -234,7 +243,10 @@ def _ignores_samples(subject: Subject, params: dict[str, Array]) -> bool:
     x = np.asarray(found[0])
     other = x[..., ::-1].copy() if x.ndim > 1 else x
     try:
-        values = [subject.loss(params, rebuilt(subject.batch, a, found[1])) for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)]
+        values = [
+            subject.loss(params, rebuilt(subject.batch, a, found[1]))
+            for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)
+        ]
     except CallFailed:
         return False
     return bool(np.ptp(values) <= 1e-12 * max(abs(values[0]), 1e-300))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from whygrad.diagnosis.training.data import Samples, all_samples, class_indices
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import Samples, all_samples, class_indices
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.data import samples_of
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import samples_of
 from whygrad.diagnosis.training.subject import CallFailed, Subject
 from whygrad.diagnosis.training.trials import run
 from whygrad.typing import Array

@@ -168,7 +168,9 @@ class _Tracer:
         wanted = node.id if isinstance(node, ast.Name) else _RETURN
         for i in range(index - 1, -1, -1):
             other = self.events[i]
-            if wanted in other.names and (other.code.co_name == _called(node) if calls else other.frame == event.frame):
+            if wanted in other.names and (
+                other.code.co_name == _called(node) if calls else other.frame == event.frame
+            ):
                 return self._behind(i, depth + 1)
         if calls:  # a function that is not followed, of a package
             return _at_fault(event)

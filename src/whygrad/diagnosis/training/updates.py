@@ -165,7 +165,11 @@ def _within(function: Any, depth: int = 0) -> list[Any]:
     inner = [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     inner += [function.__globals__[n] for n in function.__code__.co_names if n in function.__globals__]
     for other in inner:
-        if isinstance(other, FunctionType) and (other.__module__ or "").split(".")[0] not in ("numpy", "whygrad", "scipy"):
+        if isinstance(other, FunctionType) and (other.__module__ or "").split(".")[0] not in (
+            "numpy",
+            "whygrad",
+            "scipy",
+        ):
             found += _within(other, depth + 1)
     return found
 
@@ -304,7 +308,11 @@ def _counts_parameters(steps: Sequence[Recorded]) -> bool:
     places = []
     for name in names:
         alone = [r._replace(gradients={name: r.gradients[name]}, taken={name: r.taken[name]}) for r in steps]
-        fits = [j for j in range(1, len(names) + 1) if fitted(adam_from(j, len(names)), alone, decays=False).misfit < _TOLERANCE]
+        fits = [
+            j
+            for j in range(1, len(names) + 1)
+            if fitted(adam_from(j, len(names)), alone, decays=False).misfit < _TOLERANCE
+        ]
         if not fits:
             return False
         places.append(fits[0])
