@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -75,15 +75,17 @@ def curvature(subject: Subject, params: Mapping[str, Array] | None = None, *, se
     return Curvature(largest, made, 2 * (1 + subject.momentum) / largest if largest > 0 else float("inf"))
 
 
-def _lanczos(product: object, size: int, seed: int) -> tuple[float, int]:
+def _lanczos(product: Callable[[Array], Array], size: int, seed: int) -> tuple[float, int]:
     rng = np.random.default_rng(seed)
     v = rng.normal(size=size)
     v /= np.linalg.norm(v)
-    basis, diagonal, beside = [v], [], []
+    basis: list[Array] = [v]
+    diagonal: list[float] = []
+    beside: list[float] = []
     largest, made = 0.0, 0
     for _ in range(min(PRODUCTS, size)):
         try:
-            w = product(basis[-1])  # type: ignore[operator]
+            w = product(basis[-1])
         except OutOfTime:
             if not made:
                 raise

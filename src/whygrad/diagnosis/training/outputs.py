@@ -82,7 +82,9 @@ def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None
         if not np.isfinite(values).all() or np.ptp(values) > 1e3:
             return None
         for k in sizes:
-            pairs = {"softmax_applied_twice": (math.log(math.e + k - 1) - 1, math.log(math.e + k - 1))}
+            pairs: dict[str, tuple[float, ...]] = {
+                "softmax_applied_twice": (math.log(math.e + k - 1) - 1, math.log(math.e + k - 1))
+            }
             flat = [math.log(m * math.e + k - m) - s for m in range(k + 1) for s in (0, 1)]
             pairs["probabilities_for_logits"] = tuple(flat)
             for label, allowed in pairs.items():

@@ -91,6 +91,7 @@ class Subject:
     clock: Clock = field(default_factory=lambda: Clock(15.0))
     tally: list[int] = field(default_factory=lambda: [0])  #: how often a function was called
     seed: int = 0
+    eps: float = float(np.finfo(np.float64).eps)  #: of the floats that the loss is computed in
     costs: dict[str, float] = field(default_factory=dict)  #: seconds of a call
 
     memory: Memory = field(default_factory=lambda: Memory(()), repr=False)

@@ -74,7 +74,9 @@ def recorded(subject: Subject, steps: int = _STEPS) -> list[Recorded]:
         }
         after = step(now, batch)
         with np.errstate(all="ignore"):
-            taken = {m: now[m].astype(np.float64) - np.asarray(after[m], np.float64) for m in gradients}
+            taken: dict[str, Array] = {
+                m: now[m].astype(np.float64) - np.asarray(after[m], np.float64) for m in gradients
+            }
         if not all(np.isfinite(d).all() for d in taken.values()):
             break
         found.append(Recorded(now, batch, gradients, taken, after))
@@ -514,7 +516,7 @@ def _other_factors(
     subject: Subject, steps: Sequence[Recorded], factors: dict[str, list[float]], rate: float
 ) -> Evidence | None:
     by_step = (
-        [{round(factors[n][k] / rate, 4) for n in factors if factors[n][k]} for k in range(len(steps))]
+        [{float(f"{factors[n][k] / rate:.4g}") for n in factors if factors[n][k]} for k in range(len(steps))]
         if rate
         else []
     )
