@@ -195,7 +195,7 @@ class _Reference:
             rate is not None
             and rate == subject.learning_rate
             and momentum is None
-            and getattr(self.optimizer, "weight_decay", 0.0)
+            and _number(self.optimizer, "weight_decay")
         ):
             changes["weight_decay"] = 0.0  # the same rate by itself: without what stands beside it
         if momentum is not None and hasattr(self.optimizer, "momentum"):

@@ -41,6 +41,8 @@ def tried(
         except CallFailed:
             continue
         ran.append(trial)
+        if learning:  # as far as the training as given went, and no further
+            trial = replace(trial, losses=trial.losses[: given.steps + 1])
         if suspicion.other_loss and not learning:
             cured = trial.finite and trial.last < 0.6 * trial.first
         else:
