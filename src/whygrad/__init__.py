@@ -19,7 +19,14 @@ from whygrad import (
     training,
 )
 from whygrad.checking import check_gradient, check_hessian_vector, check_loss, check_model, check_op
-from whygrad.diagnosis import Diagnosis, diagnose, diagnose_arrays, diagnose_loss, diagnose_network, diagnose_training
+from whygrad.diagnosis import (
+    Diagnosis,
+    diagnose,
+    diagnose_arrays,
+    diagnose_loss,
+    diagnose_network,
+    diagnose_training,
+)
 from whygrad.engines import current_engine, engine
 from whygrad.errors import (
     CheckError,

@@ -7,4 +7,13 @@ from whygrad.diagnosis.networks import diagnose_network
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.diagnosis.training.diagnosing import diagnose_training
 
-__all__ = ["Diagnosis", "Finding", "Judgement", "diagnose", "diagnose_arrays", "diagnose_loss", "diagnose_network", "diagnose_training"]
+__all__ = [
+    "Diagnosis",
+    "Finding",
+    "Judgement",
+    "diagnose",
+    "diagnose_arrays",
+    "diagnose_loss",
+    "diagnose_network",
+    "diagnose_training",
+]

@@ -1,4 +1,4 @@
-"""Whether a person's functions can be worked with: do they return, what, the same again, in time, and leave what they are given alone."""
+"""Whether functions can be worked with: do they return, the same again, in time, and change no argument."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def whole_numbers(subject: Subject) -> list[Finding]:
     whole = [n for n in subject.names if subject.params[n].dtype.kind in "iu"]
     if not whole:
         return []
-    says = f"{', '.join(whole)} are arrays of whole numbers ({subject.params[whole[0]].dtype}): what is subtracted from them is cut off"
+    kind = subject.params[whole[0]].dtype
+    says = f"{', '.join(whole)} are arrays of whole numbers ({kind}): what is subtracted from them is cut off"
     fix = f"{whole[0]} = {whole[0]}.astype(np.float64)"
     return [fault("parameters", "integer_truncation", says, fix=fix, lesson=LESSONS.get("integer_truncation", ""))]
 

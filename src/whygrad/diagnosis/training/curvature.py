@@ -46,7 +46,8 @@ def curvature(subject: Subject, params: Mapping[str, Array] | None = None, *, se
 
     Example:
         >>> from whygrad.diagnosis.training.subject import Subject
-        >>> training = Subject({"w": np.ones(2)}, None, lambda p, b: float(p["w"] @ p["w"] * 2), lambda p, b: {"w": 4 * p["w"]})
+        >>> def loss(p, b): return float(p["w"] @ p["w"] * 2)
+        >>> training = Subject({"w": np.ones(2)}, None, loss, lambda p, b: {"w": 4 * p["w"]})
         >>> round(curvature(training).largest, 6), round(curvature(training).limit, 6)
         (4.0, 0.5)
 
@@ -107,7 +108,7 @@ def _lanczos(product: Callable[[Array], Array], size: int, seed: int) -> tuple[f
 
 
 def open_directions(subject: Subject, params: Mapping[str, Array]) -> tuple[int, int] | None:
-    """Return in how many of the directions of the parameters the loss is flat at its minimum, and how many there are.
+    """Return in how many directions of the parameters the loss is flat at its minimum, and how many there are.
 
     None where there are too many to tell.
 

@@ -71,12 +71,12 @@ def diagnose_training(
 ) -> TrainingDiagnosis:
     """Say why a training does not learn: gradient or learning rate, data, first values, numbers, optimiser.
 
-    Either anyone's functions, on dictionaries of arrays, or a model of this package. Each cause comes with its evidence,
-    and with the experiment that shows it: what is named as a remedy was run.
+    Either anyone's functions, on dictionaries of arrays, or a model of this package. Each cause comes with its
+    evidence, and with the experiment that shows it: what is named as a remedy was run.
 
     Args:
-        model: a model of this package; then ``params``, ``data`` as (images, targets) or a ``Dataset``, ``optimizer`` and
-            ``loss`` as ``fit`` takes them.
+        model: a model of this package; then ``params``, ``data`` as (images, targets) or a ``Dataset``, and
+            ``optimizer`` and ``loss`` as ``fit`` takes them.
         params: parameters by name, as the training starts from them.
         data: all samples as (x, t), in the order of training.
         loss: ``loss(params, batch)`` → a number. With a model ``loss(prediction, target)``.
@@ -99,8 +99,8 @@ def diagnose_training(
         seed: of directions, redrawn weights and shuffles.
 
     Returns:
-        The diagnosis: ``cause`` is the label of the first cause, "no_bug" for a healthy training, None where something
-        is wrong and not known.
+        The diagnosis: ``cause`` is the label of the first cause, "no_bug" for a healthy training, None where
+        something is wrong and not known.
 
     Raises:
         OptionError: what is given is no training.
@@ -110,7 +110,7 @@ def diagnose_training(
         >>> x = rng.normal(size=(20, 3))
         >>> t = x @ np.array([1.0, -2.0, 0.5])
         >>> def loss(params, batch): return float(((batch[0] @ params["w"] - batch[1]) ** 2).mean() / 2)
-        >>> def gradients(params, batch): return {"w": batch[0].T @ (batch[0] @ params["w"] - batch[1]) / len(batch[0])}
+        >>> def gradients(params, batch): return {"w": batch[0].T @ (batch[0] @ params["w"] - batch[1]) / 20}
         >>> given = dict(loss=loss, gradients=gradients, params={"w": np.zeros(3)}, batch=(x, t))
         >>> diagnose_training(**given, learning_rate=0.1).cause
         'no_bug'
@@ -338,7 +338,10 @@ class _Examination:
         found = open_directions(subject, given.params)
         if found is None or not found[0]:
             return Evidence("solution")
-        says = f"in {found[0]} of the {found[1]} directions of the parameters the loss does not change there: the targets do not determine the parameters, and another start ends at others"
+        says = (
+            f"in {found[0]} of the {found[1]} directions of the parameters the loss does not change there: "
+            "the targets do not determine the parameters, and another start ends at others"
+        )
         return Evidence("solution", says=says)
 
     def _faster(self, given: Trial) -> Iterator[Evidence]:
@@ -415,7 +418,8 @@ class _Examination:
             still = self.subject.gradients(given.params)
             if still and not any(np.any(g) for g in still.values()) and given.last > 1e-6 * abs(given.first):
                 notes.append(
-                    f"there every gradient is exactly 0, at a loss of {given.last:.3g}: every unit is dead, and nothing will change again"
+                    f"there every gradient is exactly 0, at a loss of {given.last:.3g}: "
+                    "every unit is dead, and nothing will change again"
                 )
                 also.append("dead_units")
             died = {n: s for n, s in dead_units(self.subject, given.params).items() if s > 0.9}

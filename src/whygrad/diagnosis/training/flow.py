@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -63,12 +62,12 @@ def dead_units(subject: Subject, params: Mapping[str, Array] | None = None) -> d
 
 
 def flat_units(subject: Subject, params: Mapping[str, Array] | None = None) -> dict[str, float]:
-    """Return of each layer the share of units that get no gradient and yet speak to the next layer: they are saturated."""
+    """Return of each layer the share of units that get no gradient and yet speak to the next: saturated ones."""
     return {n: float(np.mean(still & ~silent)) for n, (still, silent) in _units(subject, params).items()}
 
 
 def _units(subject: Subject, params: Mapping[str, Array] | None) -> dict[str, tuple[BoolArray, BoolArray]]:
-    """Return of each layer's units which get no gradient, and which are 0 for all samples, so that the next layer's weights get none."""
+    """Return of each layer's units which get no gradient, and which give the next layer's weights none."""
     gradients = subject.gradients(subject.params if params is None else params)
     found: dict[str, tuple[BoolArray, BoolArray]] = {}
     sizes = list(fans(subject).items())
@@ -156,7 +155,7 @@ def _biases(subject: Subject, weight: str, after: list[str]) -> list[str]:
 
 
 def _saturated(subject: Subject) -> Iterator[Suspicion]:
-    """Yield that units saturate: with smaller weights or biases the gradients of the first layers are far larger."""
+    """Yield that units saturate: with smaller parameters the gradients of the first layers are far larger."""
     if len(subject.weights) < 2:
         return
     shares = _seen_saturated(subject)

@@ -1,4 +1,4 @@
-"""Whether the gradients are those of the loss: along directions, parameter by parameter, and what is wrong where not."""
+"""Whether the gradients are those of the loss, parameter by parameter, and what is wrong where they are not."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _compared_at(
     *,
     tamed: bool,
 ) -> GradientEvidence:
-    """Compare gradients with slopes in one place, and if they differ where the loss is very high, in a tamer one as well."""
+    """Compare gradients with slopes in one place, and where the loss is very high there, in a tamer one as well."""
     directions: dict[str, Array] = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in exact.names}
     first = {n: read(exact, at, claimed, n, directions[n]) for n in directions}
     suspects = [n for n, reading in first.items() if reading.off(tolerance)]
@@ -120,7 +120,7 @@ def _compared_at(
             if tamed
             else ""
         )
-        return GradientEvidence(Evidence("gradient", says=_right(exact, first, tolerance) + where), Mended())
+        return GradientEvidence(Evidence("gradient", says=_right(first, tolerance) + where), Mended())
     tamer = None if tamed else _tamer(exact, at)
     if tamer is not None:
         return _compared_at(exact, tamer, exact.gradients(tamer), tolerance, rng, tamed=True)
@@ -136,7 +136,7 @@ def _compared_at(
 
 
 def _tamer(subject: Subject, at: dict[str, Array]) -> dict[str, Array] | None:
-    """Return smaller parameters, at which the loss is not far above that of a constant answer; None where it is not so now."""
+    """Return smaller parameters, where the loss is near that of a constant answer; None where it is so already."""
     constant = blank(subject)
     if not np.isfinite(constant) or constant <= 0 or subject.loss(at) <= 1.5 * constant:
         return None
@@ -209,7 +209,7 @@ def read(
     )
 
 
-def _right(subject: Subject, readings: Mapping[str, Reading], tolerance: float) -> str:
+def _right(readings: Mapping[str, Reading], tolerance: float) -> str:
     worst = max(
         (abs(r.claimed - r.slope.value) / max(abs(r.slope.value), r.size, 1e-300) for r in readings.values()),
         default=0.0,
@@ -391,7 +391,7 @@ def _explained(
     claimed: Mapping[str, Array],
     tolerance: float,
 ) -> tuple[list[Finding], Mended]:
-    """Return the findings of parameters with wrong gradients: constant factors, penalties, and else the catalogue."""
+    """Return the findings of wrong gradients: constant factors, penalties, and else those of the catalogue."""
     known: dict[str, Finding] = {}
     mended = Mended()
     sums = _sizes(subject)
@@ -403,7 +403,7 @@ def _explained(
         factor = _factor(taken, tolerance)
         if factor is not None:
             mended.factors[name] = factor
-            known[name] = _by_factor(subject, name, factor, sums)
+            known[name] = _by_factor(name, factor, sums)
     known |= _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
     known |= _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
     rest = [n for n in readings if n not in known]
@@ -411,7 +411,7 @@ def _explained(
         known |= _by_catalogue(subject, at, rest, known, claimed)
     _mend(mended, known, subject)
     ordered = sorted((known[n] for n in readings if n in known), key=lambda f: f.cause == "gradient_wrong")
-    return _merged(subject, [f for f in ordered if not f.fine], mended), mended
+    return _merged(subject, [f for f in ordered if not f.fine]), mended
 
 
 def _could_be_one_fault(finding: Finding) -> bool:
@@ -466,7 +466,7 @@ def factor_name(factor: float, sizes: Mapping[str, float]) -> str:
     return ""
 
 
-def _by_factor(subject: Subject, name: str, factor: float, sizes: Mapping[str, float]) -> Finding:
+def _by_factor(name: str, factor: float, sizes: Mapping[str, float]) -> Finding:
     said = factor_name(factor, sizes)
     numbers = ", ".join(f"{k} = {v:g}" for k, v in sizes.items() if k in said)
     what = f"{factor:.6g} times" + (f", that is {said} times," if said not in ("", f"{factor:g}", "-1") else "")
@@ -540,7 +540,7 @@ def _penalised(
 def _penalised_in_part(
     subject: Subject, at: dict[str, Array], claimed: Mapping[str, Array], names: Sequence[str]
 ) -> dict[str, Finding]:
-    """Return the findings of gradients that differ by a multiple of some entries of the parameter: not of biases within it."""
+    """Return the findings of gradients that differ by a multiple of some of the parameter's entries."""
     found: dict[str, Finding] = {}
     rng = np.random.default_rng(2)
     for name in names:
@@ -646,7 +646,8 @@ def _entries(subject: Subject, at: dict[str, Array], name: str, claimed: Mapping
         r = read(subject, at, claimed, name, direction)
         index = [int(k) for k in np.unravel_index(int(i), g.shape)]
         told.append(
-            f"at {index} {r.claimed / typical(at[name]):.4g}, and differences of the loss give {r.slope.value / typical(at[name]):.4g}"
+            f"at {index} {r.claimed / typical(at[name]):.4g}, "
+            f"and differences of the loss give {r.slope.value / typical(at[name]):.4g}"
         )
     same = (
         f"it is one number in all {g.size} entries; "
@@ -696,8 +697,8 @@ def _mend(mended: Mended, known: Mapping[str, Finding], subject: Subject) -> Non
         mended.what = f"{subjects} mended"
 
 
-def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[Finding]:
-    """Return one finding for several parameters with the same constant factor, or with errors that nothing explains."""
+def _merged(subject: Subject, findings: list[Finding]) -> list[Finding]:
+    """Return one finding for several parameters with one constant factor, or with errors that nothing explains."""
     plain = [f for f in findings if f.cause == "gradient_wrong" and len(f.notes) < 2]
     if len(plain) > 1:
         names = ", ".join(_bare(f) for f in plain)

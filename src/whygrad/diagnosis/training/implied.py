@@ -1,4 +1,4 @@
-"""Gradients of a training of which only the step is given: what the first step subtracts, over the learning rate."""
+"""Gradients of a training of which only the step is given: what the first step subtracts, over the rate."""
 
 from __future__ import annotations
 

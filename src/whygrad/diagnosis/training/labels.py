@@ -82,10 +82,10 @@ def _range(subject: Subject, labels: Array, raised: str | None) -> Finding | Non
         )
         shown = "with them lowered the loss can be computed" if lowered else ""
         return _out_of_range(low, high, f"the network has {count} outputs, {how}", count, shown)
-    if raised is not None and small is not None and (low != 0 or "out of bounds" in raised):
-        if not _fails(subject, np.clip(small - low, 0, None)):
-            shown = "with them lowered the loss can be computed"
-            return _out_of_range(low, high, f"the code fails with them: {raised}", count, shown)
+    known = raised is not None and small is not None and (low != 0 or "out of bounds" in raised)
+    if known and small is not None and not _fails(subject, np.clip(small - low, 0, None)):
+        shown = "with them lowered the loss can be computed"
+        return _out_of_range(low, high, f"the code fails with them: {raised}", count, shown)
     if count == 1 and labels.size and high > 1 and high - low == 1:
         return _out_of_range(low, high, "the network has one output", 2, "")
     return None

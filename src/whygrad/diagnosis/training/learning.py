@@ -1,4 +1,4 @@
-"""Learning itself: penalties that drown the data, few samples that cannot be learned by heart, evaluation that disagrees."""
+"""Learning itself: penalties that drown the data, samples that cannot be learned by heart, and evaluation."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import constant_loss, run
 from whygrad.typing import Array
 
-#: Samples that every network should be able to learn by heart: of amounts, and one of each class.
-_FEW, _CLASSES = 4, 10
+#: Samples that every model, and that every network with a hidden layer, should be able to learn by heart.
+_FEW, _BATCH = 4, 32
 
 
 def suspect_inputs(subject: Subject) -> Iterator[Suspicion]:
@@ -241,19 +241,21 @@ def examine_overfitting(subject: Subject) -> Evidence:
 
 
 def _few(subject: Subject) -> tuple[Any, str]:
-    """Return a few samples of the batch, one of each class where there are classes."""
+    """Return a few samples of the batch, of several classes where there are classes."""
     samples = samples_of(subject.batch)
     if samples is None or len(samples.x) < 2:
         return None, "the batch cannot be divided"
     labels = class_indices(samples.t)
     order = np.arange(min(_FEW, len(samples.x)))
     if labels is not None and len(np.unique(labels)) > 1:
-        order = np.array(sorted(int(np.flatnonzero(labels == c)[0]) for c in np.unique(labels))[:_CLASSES])
+        hidden = len(subject.weights) > 1
+        firsts = sorted(int(np.flatnonzero(labels == c)[0]) for c in np.unique(labels))
+        order = np.arange(min(_BATCH, len(samples.x))) if hidden else np.array(firsts[:_FEW])
     return subject.part(order), f"{len(order)} samples"
 
 
 def examine_evaluation(subject: Subject, after: Trial) -> Evidence:
-    """Compare what the network predicts, and its loss in evaluation, with the loss of training, after some steps."""
+    """Compare what the network predicts, and its loss in evaluation, with training's, after some steps."""
     findings: list[Finding] = []
     found, samples = subject.xt(), samples_of(subject.batch)
     if subject.scores_function is None and subject.evaluate_function is None:

@@ -1,7 +1,7 @@
 """What functions remember between calls: their closures, the globals and objects they use, and random generators.
 
-A training is run more than once here, each time from its beginning. What an optimiser written as a closure has kept, its
-velocity or its count of steps, has to be as it was at first.
+A training is run more than once here, each time from its beginning. What an optimiser written as a closure has
+kept, its velocity or its count of steps, has to be as it was at first.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Memory:
         if not isinstance(function, FunctionType):
             if callable(function) and not isinstance(function, type):
                 self._object(function, depth)
-                call = getattr(type(function), "__call__", None)
+                call = vars(type(function)).get("__call__")
                 if isinstance(call, FunctionType):
                     self._function(call, depth + 1)
             return

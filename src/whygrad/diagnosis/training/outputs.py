@@ -1,4 +1,4 @@
-"""What the loss is fed with and how it begins: probabilities for logits, a softmax twice, a formula with another sign or base."""
+"""What the loss is fed with and how it begins: probabilities for logits, a softmax twice, another formula."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TWICE = (
 
 
 def examine_outputs(subject: Subject) -> Evidence:
-    """Compare the loss of a blank network, of scaled last layers and of single samples with what its formula gives."""
+    """Compare the loss of a blank network, of huge last layers and of single samples with its formula's."""
     findings: list[Finding] = []
     samples = samples_of(subject.batch)
     labels = None if samples is None else class_indices(samples.t)
@@ -58,8 +58,8 @@ def _sharpened(subject: Subject, name: str) -> list[dict[str, Array]]:
 def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None:
     """Return the finding where single samples cost just what a softmax of a softmax costs, or a sigmoid's logits.
 
-    With a last layer scaled up, a softmax gives 1 for one class and 0 for the others, and a second one on top of that
-    can cost log(e + K − 1) − 1 or log(e + K − 1), and nothing else.
+    With a huge last layer a softmax gives 1 for one class and 0 for the others, and a second one on top of that can
+    cost log(e + K − 1) − 1 or log(e + K − 1), and nothing else.
     """
     known = [count] if count else []
     sizes = known + [

@@ -52,7 +52,7 @@ def at_rate(subject: Subject, rate: float, momentum: float | None = None) -> Tri
 
 
 def suspect_rate(subject: Subject, given: Trial, how: str) -> Iterator[Suspicion]:
-    """Yield that the momentum is too high, the learning rate too high, or too low, where there is reason to think so."""
+    """Yield that momentum or learning rate is too high, or the rate too low, where there is reason to think so."""
     rate = float(subject.learning_rate or 0.0)
     if not rate or subject.gradients_function is None:
         return

@@ -35,8 +35,8 @@ def slope(f: Callable[[float], float], *, wary: bool = False, eps: float = _EPS)
     Args:
         f: a function of one number.
         eps: of the floats that it is computed in.
-        wary: whether every step is taken, and what smaller ones differ by counts as error: two that both cross a kink
-            may agree by chance.
+        wary: whether every step is taken, and what smaller ones differ by counts as error: two that both cross a
+            kink may agree by chance.
 
     Example:
         >>> found = slope(lambda s: np.sin(3 * s))

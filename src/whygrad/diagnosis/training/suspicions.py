@@ -31,7 +31,7 @@ class Suspicion(NamedTuple):
 def tried(
     subject: Subject, suspicion: Suspicion, given: Trial, constant: float, *, learning: bool = False
 ) -> tuple[Finding | None, list[Trial]]:
-    """Run the remedies of a suspicion until one cures; return the finding with what showed it, and all that was run."""
+    """Run remedies until one cures; return the finding with what showed it, and all trainings that were run."""
     ran: list[Trial] = []
     for remedy in suspicion.remedies:
         if not subject.clock.allows(0.3):

@@ -1,9 +1,11 @@
-"""What a step does with the gradients: which optimiser's formula it follows, and whether it reaches every parameter."""
+"""What a step does with the gradients: whose formula it follows, and whether it reaches every parameter."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -214,7 +216,7 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
 
 
 def _betas(subject: Subject, steps: Sequence[Recorded]) -> tuple[float, ...]:
-    """Return momenta that the steps may have: the one given, usual ones, and those that the first two steps tell."""
+    """Return momenta that the steps may have: the one given, usual ones, and those that the first steps tell."""
     found = {
         0.9,
         0.5,
@@ -296,7 +298,7 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
             return _follows_wrong(subject, rule)
     if _counts_parameters(steps):
         says = "counts t once for every parameter and not once a step"
-        return _follows_wrong(subject, Rule("Adam", lambda s, g, w, t: g, says, family="adam"))
+        return _follows_wrong(subject, replace(adam_from(1, 1), wrong=says))
     cut = _cut_to_one_length(steps, betas)
     if cut is not None:
         return cut
@@ -597,7 +599,7 @@ def _stale(subject: Subject, steps: Sequence[Recorded], rate: float) -> Evidence
         ("the step before", True, True),
     ):
         misses = []
-        for before, now in zip(steps[1:], steps[2:], strict=False):
+        for before, now in pairwise(steps[1:]):
             source = before if old_params else now
             g = subject.gradients(source.params, before.batch if old_batch else now.batch)
             told = {n: rate * g[n] for n in now.taken if n in g}
@@ -621,8 +623,6 @@ def _stale(subject: Subject, steps: Sequence[Recorded], rate: float) -> Evidence
 
 
 def _unknown(subject: Subject, best: Fit) -> Evidence:
-    if subject.optimizer and best.rule.family != "sgd":
-        pass
     if subject.optimizer:
         says = (
             f"the steps do not follow {subject.optimizer}'s formula, nor any other that is known; "
