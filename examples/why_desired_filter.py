@@ -1,4 +1,4 @@
-"""A filter that will not learn: the four diagnoses of ``desired_filter.py``, by the diagnosis of trainings itself."""
+"""A filter that will not learn: the four diagnoses of ``desired_filter.py``, by the diagnosis of trainings."""
 
 import sys
 from pathlib import Path

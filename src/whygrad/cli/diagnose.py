@@ -30,7 +30,7 @@ def diagnose(
     target: Annotated[
         str,
         typer.Argument(
-            help="Your FILE.py or FILE.py:FORWARD,BACKWARD, which is executed, or a training; or a dump: .npz, .mat, .json."
+            help="Your FILE.py or FILE.py:FORWARD,BACKWARD, which is executed; or a dump: .npz, .mat, .json."
         ),
     ],
     op: Annotated[str | None, typer.Option(help="The operation; else what the file says as op.")] = None,
@@ -76,11 +76,10 @@ def diagnose(
         "kernel_size": kernel_size,
         "layout": layout,
         "weights": weights,
-        "thorough": thorough or None,
-        "seconds": seconds,
     }
+    training = {"seconds": seconds, "thorough": thorough or None}
     try:
-        found = _diagnosed(target, {k: v for k, v in options.items() if v is not None}, seed, time_limit)
+        found = _diagnosed(target, _given(options), _given(training), seed, time_limit)
     except WhygradError as error:  # 1 is for bugs that were found
         console.print_error(str(error))
         raise typer.Exit(USAGE) from None
@@ -92,7 +91,13 @@ def diagnose(
         raise typer.Exit(UNKNOWN if found.cause is None else FOUND)
 
 
-def _diagnosed(target: str, options: dict[str, Any], seed: int, time_limit: float) -> Diagnosis:
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _diagnosed(
+    target: str, options: dict[str, Any], training: dict[str, Any], seed: int, time_limit: float
+) -> Diagnosis:
     from whygrad.checking.user_file import parse_target  # noqa: PLC0415  (other commands do without)
     from whygrad.diagnosis.arrays import diagnose_arrays  # noqa: PLC0415
     from whygrad.diagnosis.dumps import SUFFIXES, load_dump  # noqa: PLC0415
@@ -101,7 +106,7 @@ def _diagnosed(target: str, options: dict[str, Any], seed: int, time_limit: floa
     file = parse_target(target)
     if file is not None:
         path, names = file
-        return diagnose_file(path, names, time_limit=time_limit, seed=seed, **options)
+        return diagnose_file(path, names, time_limit=time_limit, seed=seed, **options, **training)
     if Path(target).suffix.lower() not in SUFFIXES:
         raise OptionError(
             "target", f"a Python file or a dump ({', '.join(SUFFIXES)})", repr(target), "check the path"

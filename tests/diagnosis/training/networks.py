@@ -1,5 +1,7 @@
 """Trainings in plain NumPy, right ones, from which the tests make wrong ones."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from whygrad.data import load_digits
@@ -20,7 +22,7 @@ class Net:
     def __init__(self, sizes=(64, 32, 10), act="relu", seed=0, scale=1.0, dtype=float, reg=0.0):
         self.act, self.reg, self.layers = act, reg, len(sizes) - 1
         rng, self.params = np.random.default_rng(seed), {}
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+        for i, (a, b) in enumerate(pairwise(sizes), 1):
             gain = 2 if act == "relu" else 1
             self.params[f"w{i}"] = (rng.normal(size=(a, b)) * np.sqrt(gain / a) * scale).astype(dtype)
             self.params[f"b{i}"] = np.zeros(b, dtype)

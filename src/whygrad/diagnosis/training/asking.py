@@ -99,7 +99,9 @@ def _rate(learning_rate: Any) -> float | None:
         return float(learning_rate)
     except (TypeError, ValueError):
         received = f"{type(learning_rate).__name__}"
-        raise OptionError(_WHERE, "learning_rate as a number", received, "pass the rate of the first step") from None
+        raise OptionError(
+            _WHERE, "learning_rate as a number", received, "pass the rate of the first step"
+        ) from None
 
 
 def _first(data: Any, size: int) -> Any:

@@ -1,4 +1,4 @@
-"""Whether a person's functions can be worked with: do they return, what, the same again, in time, and leave what they are given alone."""
+"""Whether functions can be worked with: do they return, the same again, in time, and change no argument."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import as_array, guarded, parameters
+from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
+from whygrad.diagnosis.signatures import parameters
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.structure import flattened
 from whygrad.diagnosis.training.subject import CallFailed, Subject, copied
@@ -74,7 +75,8 @@ def whole_numbers(subject: Subject) -> list[Finding]:
     whole = [n for n in subject.names if subject.params[n].dtype.kind in "iu"]
     if not whole:
         return []
-    says = f"{', '.join(whole)} are arrays of whole numbers ({subject.params[whole[0]].dtype}): what is subtracted from them is cut off"
+    kind = subject.params[whole[0]].dtype
+    says = f"{', '.join(whole)} are arrays of whole numbers ({kind}): what is subtracted from them is cut off"
     fix = f"{whole[0]} = {whole[0]}.astype(np.float64)"
     return [fault("parameters", "integer_truncation", says, fix=fix, lesson=LESSONS.get("integer_truncation", ""))]
 

@@ -47,14 +47,19 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
 
     entries = sum(a.size for a in at.values())
     try:
-        subject.loss(at)
+        subject.loss(dict(at))
         cost = time.monotonic() - began
         if 8 * entries * cost > patience:
             chain = None
             if 3000 * cost < patience:
                 with np.errstate(all="ignore"):
                     chain = identified(
-                        lambda p: loss(p, x, t), dict(at), x, t, np.random.default_rng(0), began + patience / 2
+                        lambda p: loss(dict(p), x, t),
+                        dict(at),
+                        x,
+                        t,
+                        np.random.default_rng(0),
+                        began + patience / 2,
                     )
             if chain is None:
                 return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +46,8 @@ def curvature(subject: Subject, params: Mapping[str, Array] | None = None, *, se
 
     Example:
         >>> from whygrad.diagnosis.training.subject import Subject
-        >>> training = Subject({"w": np.ones(2)}, None, lambda p, b: float(p["w"] @ p["w"] * 2), lambda p, b: {"w": 4 * p["w"]})
+        >>> def loss(p, b): return float(p["w"] @ p["w"] * 2)
+        >>> training = Subject({"w": np.ones(2)}, None, loss, lambda p, b: {"w": 4 * p["w"]})
         >>> round(curvature(training).largest, 6), round(curvature(training).limit, 6)
         (4.0, 0.5)
 
@@ -75,15 +76,17 @@ def curvature(subject: Subject, params: Mapping[str, Array] | None = None, *, se
     return Curvature(largest, made, 2 * (1 + subject.momentum) / largest if largest > 0 else float("inf"))
 
 
-def _lanczos(product: object, size: int, seed: int) -> tuple[float, int]:
+def _lanczos(product: Callable[[Array], Array], size: int, seed: int) -> tuple[float, int]:
     rng = np.random.default_rng(seed)
     v = rng.normal(size=size)
     v /= np.linalg.norm(v)
-    basis, diagonal, beside = [v], [], []
+    basis: list[Array] = [v]
+    diagonal: list[float] = []
+    beside: list[float] = []
     largest, made = 0.0, 0
     for _ in range(min(PRODUCTS, size)):
         try:
-            w = product(basis[-1])  # type: ignore[operator]
+            w = product(basis[-1])
         except OutOfTime:
             if not made:
                 raise
@@ -105,7 +108,7 @@ def _lanczos(product: object, size: int, seed: int) -> tuple[float, int]:
 
 
 def open_directions(subject: Subject, params: Mapping[str, Array]) -> tuple[int, int] | None:
-    """Return in how many of the directions of the parameters the loss is flat at its minimum, and how many there are.
+    """Return in how many directions of the parameters the loss is flat at its minimum, and how many there are.
 
     None where there are too many to tell.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.labels import labels_of
 from whygrad.diagnosis.training.report import Evidence, fault
-from whygrad.diagnosis.training.subject import CallFailed, Subject, joined, pair, rebuilt, sample_axes
+from whygrad.diagnosis.training.samples import Samples, all_samples, class_indices, samples_of
+from whygrad.diagnosis.training.subject import Subject, pair, sample_axes
 from whygrad.typing import Array
 
 #: A root mean square beyond which, and a share of it below which, inputs are of an unusual size.
@@ -18,62 +20,6 @@ _LARGE, _SMALL = 8.0, 0.02
 _SPREAD = 300.0
 #: How many labels must agree before it is no accident.
 _FEW = 8
-
-
-class Samples(NamedTuple):
-    """Samples and labels, with the samples first."""
-
-    x: Array
-    t: Array
-
-    @property
-    def rows(self) -> Array:
-        """The samples as rows of numbers."""
-        return self.x.reshape(len(self.x), -1)
-
-
-def samples_of(batch: Any) -> Samples | None:
-    """Return samples and labels of a batch with the samples along the first axis; None where it is no such pair."""
-    found = pair(batch)
-    if found is None:
-        return None
-    x, t = np.asarray(found[0]), np.asarray(found[1])
-    axes = sample_axes(x, t)
-    if axes is None or x.dtype.kind not in "fiub" or t.dtype.kind not in "fiub":
-        return None
-    return Samples(np.moveaxis(x, axes[0], 0), np.moveaxis(t, axes[1], 0))
-
-
-def all_samples(subject: Subject, most: int = 4000) -> Samples | None:
-    """Return the samples of all that is known: the data, or the batches, or the batch."""
-    if subject.data is not None:
-        found = samples_of(subject.data)
-        if found is not None:
-            return found
-    if subject.batches is not None and len(subject.batches) > 1:
-        found = samples_of(joined(subject.batches[: max(1, most // max(subject.count or 1, 1))]))
-        if found is not None:
-            return found
-    return samples_of(subject.batch)
-
-
-def class_indices(t: Array) -> Array | None:
-    """Return class indices of labels that are indices or one-hot; None where they are neither.
-
-    Example:
-        >>> class_indices(np.eye(3)[[2, 0]]), class_indices(np.array([0.5, 1.2]))
-        (array([2, 0]), None)
-    """
-    flat = t.reshape(len(t), -1) if t.ndim else t
-    if flat.ndim == 2 and flat.shape[1] > 1:
-        ones = np.isin(flat, (0, 1)).all() and (flat.sum(axis=1) == 1).all()
-        return flat.argmax(axis=1) if ones else None
-    values = flat.reshape(-1)
-    if values.dtype.kind in "iub":
-        return values.astype(np.int64)
-    whole = np.isfinite(values).all() and np.array_equal(values, np.round(values))
-    few = len(np.unique(values)) <= max(2, min(100, len(values) // 2))
-    return values.astype(np.int64) if whole and few else None
 
 
 def examine_data(subject: Subject) -> Evidence:
@@ -90,7 +36,7 @@ def examine_data(subject: Subject) -> Evidence:
     if samples is None:
         return Evidence("data", untested=("samples and labels: they are no arrays of numbers",))
     findings += [f for f in (_constant(samples), _one_class(subject, samples)) if f is not None]
-    findings += _labels(subject)
+    findings += labels_of(subject, samples)
     order = _order(subject)
     if order is not None:
         findings.append(order)
@@ -188,123 +134,6 @@ def _one_class(subject: Subject, samples: Samples) -> Finding | None:
         fix="draw samples of every class: shuffle the data before cutting it into batches",
         lesson="From one class a network learns to answer it whatever it is shown.",
     )
-
-
-def outputs(subject: Subject) -> tuple[int | None, str]:
-    """Return how many numbers the network predicts for a sample, and how that is known."""
-    if subject.classes is not None:
-        return subject.classes, "as given"
-    found = samples_of(subject.batch)
-    pair_ = subject.xt()
-    if subject.scores_function is not None and found is not None and pair_ is not None:
-        try:
-            scores = subject.scores(subject.params, pair_[0])
-        except CallFailed:
-            scores = np.zeros(0)
-        if scores.ndim == 2:
-            return scores.shape[1 if len(scores) == len(found.x) else 0], "from its predictions"
-    if len(subject.weights) and subject.names:
-        last = subject.params[subject.names[-1]]
-        weight = subject.params[subject.weights[-1]]
-        axes = set(weight.shape)
-        if subject.names[-1] != subject.weights[-1] and last.size in axes and last.size > 1:
-            return int(last.size), f"from the shape of {subject.names[-1]}"
-    return None, ""
-
-
-def _labels(subject: Subject) -> list[Finding]:
-    """Return what is wrong with the form and range of labels."""
-    whole = all_samples(subject)
-    if whole is None:
-        return []
-    t = whole.t
-    indices = class_indices(t)
-    raised = _fails(subject, None)
-    count, how = outputs(subject)
-    one_hot = t.ndim >= 2 and t.shape[-1] > 1 and indices is not None
-    if one_hot and raised and indices is not None:
-        other = class_indices(samples_of(subject.batch).t) if samples_of(subject.batch) is not None else None  # type: ignore[union-attr]
-        if other is not None and not _fails(subject, other):
-            says = f"the labels are one-hot, of shape {t.shape}, and the code wants class indices: {raised}"
-            return [
-                fault(
-                    "labels",
-                    "labels_one_hot",
-                    says,
-                    fix="t = t.argmax(axis=1)",
-                    experiment="with t.argmax(axis=1) the loss can be computed",
-                )
-            ]
-    if one_hot or indices is None or t.ndim > 2 or (t.ndim == 2 and t.shape[-1] > 1):
-        return []
-    own = samples_of(subject.batch)
-    assert own is not None
-    small = class_indices(own.t)
-    low, high = int(indices.min()), int(indices.max())
-    if raised and small is not None:
-        if count and not _fails(subject, np.eye(count)[np.clip(small, 0, count - 1)]):
-            says = f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: {raised}"
-            return [
-                fault(
-                    "labels",
-                    "labels_one_hot",
-                    says,
-                    fix=f"t = np.eye({count})[t]",
-                    experiment=f"with np.eye({count})[t] the loss can be computed",
-                )
-            ]
-        if (low != 0 or "out of bounds" in raised) and not _fails(subject, np.clip(small - low, 0, None)):
-            return [
-                _out_of_range(
-                    low,
-                    high,
-                    f"the code fails with them: {raised}",
-                    count,
-                    "with them lowered the loss can be computed",
-                )
-            ]
-    if count and count > 1 and t.dtype.kind in "iuf" and (low < 0 or high >= count):
-        return [_out_of_range(low, high, f"the network has {count} outputs, {how}", count, "")]
-    if count == 1 and t.dtype.kind in "iu" and high > 1 and high - low == 1:
-        return [_out_of_range(low, high, "the network has one output", 2, "")]
-    return []
-
-
-def _out_of_range(low: int, high: int, why: str, count: int | None, experiment: str) -> Finding:
-    last = count - 1 if count else high - low
-    fix = (
-        f"t = t - {low}"
-        if high - low <= last and low
-        else "look for labels that stand for nothing, such as -1 or 255"
-    )
-    return fault(
-        "labels",
-        "labels_out_of_range",
-        f"the labels go from {low} to {high}, and classes are counted from 0 to {last}: {why}",
-        fix=fix,
-        experiment=experiment,
-        lesson=(
-            "NumPy takes index -1 for the last class and says nothing, and a one-hot row of a class that "
-            "is not there is all zeros."
-        ),
-    )
-
-
-def _fails(subject: Subject, labels: Array | None) -> str | None:
-    """Return what the loss raises with other labels, or with the batch as it is."""
-    batch = subject.batch
-    if labels is not None:
-        found = pair(batch)
-        if found is None:
-            return "the batch is no pair"
-        batch = rebuilt(batch, found[0], labels)
-    try:
-        subject.loss(subject.params, batch)
-        if subject.gradients_function is not None and labels is None:
-            subject.gradients(subject.params, batch)
-    except CallFailed as failed:
-        return failed.what
-    return None
 
 
 def unusual_size(x: Array) -> str | None:

@@ -71,12 +71,12 @@ def diagnose_training(
 ) -> TrainingDiagnosis:
     """Say why a training does not learn: gradient or learning rate, data, first values, numbers, optimiser.
 
-    Either anyone's functions, on dictionaries of arrays, or a model of this package. Each cause comes with its evidence,
-    and with the experiment that shows it: what is named as a remedy was run.
+    Either anyone's functions, on dictionaries of arrays, or a model of this package. Each cause comes with its
+    evidence, and with the experiment that shows it: what is named as a remedy was run.
 
     Args:
-        model: a model of this package; then ``params``, ``data`` as (images, targets) or a ``Dataset``, ``optimizer`` and
-            ``loss`` as ``fit`` takes them.
+        model: a model of this package; then ``params``, ``data`` as (images, targets) or a ``Dataset``, and
+            ``optimizer`` and ``loss`` as ``fit`` takes them.
         params: parameters by name, as the training starts from them.
         data: all samples as (x, t), in the order of training.
         loss: ``loss(params, batch)`` → a number. With a model ``loss(prediction, target)``.
@@ -99,8 +99,8 @@ def diagnose_training(
         seed: of directions, redrawn weights and shuffles.
 
     Returns:
-        The diagnosis: ``cause`` is the label of the first cause, "no_bug" for a healthy training, None where something
-        is wrong and not known.
+        The diagnosis: ``cause`` is the label of the first cause, "no_bug" for a healthy training, None where
+        something is wrong and not known.
 
     Raises:
         OptionError: what is given is no training.
@@ -110,7 +110,7 @@ def diagnose_training(
         >>> x = rng.normal(size=(20, 3))
         >>> t = x @ np.array([1.0, -2.0, 0.5])
         >>> def loss(params, batch): return float(((batch[0] @ params["w"] - batch[1]) ** 2).mean() / 2)
-        >>> def gradients(params, batch): return {"w": batch[0].T @ (batch[0] @ params["w"] - batch[1]) / len(batch[0])}
+        >>> def gradients(params, batch): return {"w": batch[0].T @ (batch[0] @ params["w"] - batch[1]) / 20}
         >>> given = dict(loss=loss, gradients=gradients, params={"w": np.zeros(3)}, batch=(x, t))
         >>> diagnose_training(**given, learning_rate=0.1).cause
         'no_bug'
@@ -178,6 +178,7 @@ class _Examination:
         self.trials: list[Trial] = []
         self.constant = float("nan")
         self.given: Trial | None = None
+        self.clipped = False
 
     def make(self) -> None:
         """Examine, cheapest first."""
@@ -232,7 +233,9 @@ class _Examination:
                 yield Evidence("data", (replace(inputs, also=also),))
         for suspicion in self._weights():
             first = self._tried(suspicion, given)
-            fragile = any(f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings)
+            fragile = any(
+                f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings
+            )
             if first is not None and numbers.cause in (None, "overflow") and not fragile:
                 yield Evidence("start", (first,))
         yield numbers
@@ -265,7 +268,14 @@ class _Examination:
         faults = list(evidence.findings)
         i = next((k for k, f in enumerate(faults) if not f.fine), 0)
         if mended.change is not None and self.subject.learning_rate:
-            plain = self._ran(run(self.subject, f"with {mended.what}", self.subject.stepper(change=mended.change), steps=mended.steps))
+            plain = self._ran(
+                run(
+                    self.subject,
+                    f"with {mended.what}",
+                    self.subject.stepper(change=mended.change),
+                    steps=mended.steps,
+                )
+            )
             faults[i] = shown_by(faults[i], given, plain)
         else:
             faults[i] = shown_by(faults[i], given)
@@ -328,7 +338,10 @@ class _Examination:
         found = open_directions(subject, given.params)
         if found is None or not found[0]:
             return Evidence("solution")
-        says = f"in {found[0]} of the {found[1]} directions of the parameters the loss does not change there: the targets do not determine the parameters, and another start ends at others"
+        says = (
+            f"in {found[0]} of the {found[1]} directions of the parameters the loss does not change there: "
+            "the targets do not determine the parameters, and another start ends at others"
+        )
         return Evidence("solution", says=says)
 
     def _faster(self, given: Trial) -> Iterator[Evidence]:
@@ -404,7 +417,10 @@ class _Examination:
         elif given.finite and self.subject.gradients_function is not None:
             still = self.subject.gradients(given.params)
             if still and not any(np.any(g) for g in still.values()) and given.last > 1e-6 * abs(given.first):
-                notes.append(f"there every gradient is exactly 0, at a loss of {given.last:.3g}: every unit is dead, and nothing will change again")
+                notes.append(
+                    f"there every gradient is exactly 0, at a loss of {given.last:.3g}: "
+                    "every unit is dead, and nothing will change again"
+                )
                 also.append("dead_units")
             died = {n: s for n, s in dead_units(self.subject, given.params).items() if s > 0.9}
             if died and "dead_units" not in (finding.cause, *also):
@@ -432,14 +448,10 @@ class _Examination:
         clipped = finding.cause == "clipping_always"
         what = "without clipping" if clipped else "without weight decay"
         rate = float(self.subject.learning_rate or 0.0)
+        self.clipped = clipped
         for share in (1.0, 0.5, 0.1):
-            free = self._ran(
-                run(
-                    self.subject,
-                    what if share == 1 else f"{what}, learning rate {rate * share:.3g}",
-                    self.subject.stepper(rate * share),
-                )
-            )
+            name = what if share == 1 else f"{what}, learning rate {rate * share:.3g}"
+            free = self._ran(run(self.subject, name, self.subject.stepper(rate * share), steps=200))
             if cures(free, given, self.constant, learning=how is None):
                 break
         if cures(free, given, self.constant, learning=how is None):
@@ -465,6 +477,8 @@ class _Examination:
         yield Evidence("training", (shown_by(fault("training", None, says), given),))
 
     def _tried(self, suspicion: Suspicion, given: Trial, *, learning: bool = False) -> Finding | None:
+        if self.clipped and suspicion.finding.cause == "learning_rate_too_high":
+            return None  # no step was as long as the rate says
         found, ran = tried(self.subject, suspicion, given, self.constant, learning=learning)
         self.trials += ran
         return found

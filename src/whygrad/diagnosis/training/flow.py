@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from whygrad.diagnosis.training.start import fans, redrawn, unusual_weights
 from whygrad.diagnosis.training.subject import CallFailed, Stepper, Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import run
-from whygrad.typing import Array
+from whygrad.typing import Array, BoolArray
 
 #: Shares of a layer's units from which on they may be why nothing is learned.
 _DEAD, _SATURATED = 0.75, 0.75
@@ -62,28 +62,28 @@ def dead_units(subject: Subject, params: Mapping[str, Array] | None = None) -> d
 
 
 def flat_units(subject: Subject, params: Mapping[str, Array] | None = None) -> dict[str, float]:
-    """Return of each layer the share of units that get no gradient and yet speak to the next layer: they are saturated."""
+    """Return of each layer the share of units that get no gradient and yet speak to the next: saturated ones."""
     return {n: float(np.mean(still & ~silent)) for n, (still, silent) in _units(subject, params).items()}
 
 
-def _units(subject: Subject, params: Mapping[str, Array] | None) -> dict[str, tuple[Array, Array]]:
-    """Return of each layer's units which get no gradient, and which are 0 for all samples, so that the next layer's weights get none."""
+def _units(subject: Subject, params: Mapping[str, Array] | None) -> dict[str, tuple[BoolArray, BoolArray]]:
+    """Return of each layer's units which get no gradient, and which give the next layer's weights none."""
     gradients = subject.gradients(subject.params if params is None else params)
-    found: dict[str, tuple[Any, Any]] = {}
+    found: dict[str, tuple[BoolArray, BoolArray]] = {}
     sizes = list(fans(subject).items())
     for k, (n, (_, units, axis)) in enumerate(sizes):
         g = gradients.get(n)
         if g is None or g.shape != subject.params[n].shape or units < 2:
             continue
-        still = ~np.moveaxis(g, axis, 0).reshape(units, -1).any(axis=1)
-        silent = np.ones(units, bool)
+        still = np.asarray(~np.moveaxis(g, axis, 0).reshape(units, -1).any(axis=1))
+        silent: BoolArray = np.ones(units, bool)
         if k + 1 < len(sizes):
             after, (into, _, next_axis) = sizes[k + 1]
             h = gradients.get(after)
             if h is not None and h.shape == subject.params[after].shape and h.any() and into % units == 0:
                 inwards = np.moveaxis(h, next_axis, 0).reshape(h.shape[next_axis], into)
                 per_unit = inwards.any(axis=0).reshape(units, -1)
-                silent = ~per_unit.any(axis=1)
+                silent = np.asarray(~per_unit.any(axis=1))
         found[n] = (still, silent)
     return found
 
@@ -155,7 +155,7 @@ def _biases(subject: Subject, weight: str, after: list[str]) -> list[str]:
 
 
 def _saturated(subject: Subject) -> Iterator[Suspicion]:
-    """Yield that units saturate: with smaller weights or biases the gradients of the first layers are far larger."""
+    """Yield that units saturate: with smaller parameters the gradients of the first layers are far larger."""
     if len(subject.weights) < 2:
         return
     shares = _seen_saturated(subject)
@@ -209,12 +209,16 @@ def _saturated(subject: Subject) -> Iterator[Suspicion]:
         finding,
         [
             Remedy(
-                lambda w=what, p=params: run(subject, w, subject.stepper(), params=p),
+                partial(_run_from, subject, what, params),
                 f"{fix}: that was run and learns",
             )
             for what, params, fix in tries
         ],
     )
+
+
+def _run_from(subject: Subject, what: str, params: Mapping[str, Array]) -> Trial:
+    return run(subject, what, subject.stepper(), params=params)
 
 
 def _large(subject: Subject, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the gradients are those of the loss: along directions, parameter by parameter, and what is wrong where not."""
+"""Whether the gradients are those of the loss, parameter by parameter, and what is wrong where they are not."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
-from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
 from whygrad.diagnosis.training.implied import differences
+from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import class_indices, samples_of
 from whygrad.diagnosis.training.slopes import Slope, along, coarse, shaken, typical
 from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, rebuilt
 from whygrad.diagnosis.training.trials import blank
@@ -38,6 +39,10 @@ class Reading(NamedTuple):
     slope: Slope
     size: float  #: of the sum that the claim is: what rounding is relative to
     weight: float  #: the parameter itself along the direction
+
+    def off(self, tolerance: float) -> bool:
+        """Whether the two differ, whatever the error of the slope."""
+        return self._replace(slope=Slope(self.slope.value, 0.0)).wrong(tolerance)
 
     def wrong(self, tolerance: float) -> bool:
         """Whether the two differ by more than the errors of both."""
@@ -79,7 +84,10 @@ def compared(subject: Subject, *, seed: int = 0) -> GradientEvidence:
         at = dict(exact.params)
     if not np.isfinite(exact.loss(at)):
         return GradientEvidence(Evidence("gradient", untested=("the gradients: the loss is not finite",)), Mended())
-    tolerance = _COARSE if coarse(exact, at) else _FINE
+    narrow = coarse(exact, at)
+    tolerance = _COARSE if narrow else _FINE
+    if narrow:
+        exact = exact.but(eps=float(np.finfo(np.float32).eps))
     kept = _what_calls_leave(exact, at, rng, tolerance)
     if kept is not None:
         return kept
@@ -99,10 +107,10 @@ def _compared_at(
     *,
     tamed: bool,
 ) -> GradientEvidence:
-    """Compare gradients with slopes in one place, and if they differ where the loss is very high, in a tamer one as well."""
-    directions = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in exact.names}
+    """Compare gradients with slopes in one place, and where the loss is very high there, in a tamer one as well."""
+    directions: dict[str, Array] = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in exact.names}
     first = {n: read(exact, at, claimed, n, directions[n]) for n in directions}
-    suspects = [n for n, reading in first.items() if reading.wrong(tolerance)]
+    suspects = [n for n, reading in first.items() if reading.off(tolerance)]
     first |= {n: read(exact, at, claimed, n, directions[n], wary=True) for n in suspects}
     wrong = [n for n in suspects if first[n].wrong(tolerance)]
     if not wrong:
@@ -112,7 +120,7 @@ def _compared_at(
             if tamed
             else ""
         )
-        return GradientEvidence(Evidence("gradient", says=_right(exact, first, tolerance) + where), Mended())
+        return GradientEvidence(Evidence("gradient", says=_right(first, tolerance) + where), Mended())
     tamer = None if tamed else _tamer(exact, at)
     if tamer is not None:
         return _compared_at(exact, tamer, exact.gradients(tamer), tolerance, rng, tamed=True)
@@ -128,7 +136,7 @@ def _compared_at(
 
 
 def _tamer(subject: Subject, at: dict[str, Array]) -> dict[str, Array] | None:
-    """Return smaller parameters, at which the loss is not far above that of a constant answer; None where it is not so now."""
+    """Return smaller parameters, where the loss is near that of a constant answer; None where it is so already."""
     constant = blank(subject)
     if not np.isfinite(constant) or constant <= 0 or subject.loss(at) <= 1.5 * constant:
         return None
@@ -201,7 +209,7 @@ def read(
     )
 
 
-def _right(subject: Subject, readings: Mapping[str, Reading], tolerance: float) -> str:
+def _right(readings: Mapping[str, Reading], tolerance: float) -> str:
     worst = max(
         (abs(r.claimed - r.slope.value) / max(abs(r.slope.value), r.size, 1e-300) for r in readings.values()),
         default=0.0,
@@ -228,7 +236,7 @@ def _what_calls_leave(
     subject: Subject, at: dict[str, Array], rng: np.random.Generator, tolerance: float
 ) -> GradientEvidence | None:
     """Call the gradients elsewhere and then several times in one place: what earlier calls leave behind shows."""
-    direction = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in subject.names}
+    direction: dict[str, Array] = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in subject.names}
     other = _other_batch(subject)
     before = subject.gradients(subject.params, other)
     calls = [subject.gradients(at) for _ in range(3)]
@@ -383,7 +391,7 @@ def _explained(
     claimed: Mapping[str, Array],
     tolerance: float,
 ) -> tuple[list[Finding], Mended]:
-    """Return the findings of parameters with wrong gradients: constant factors, penalties, and else the catalogue."""
+    """Return the findings of wrong gradients: constant factors, penalties, and else those of the catalogue."""
     known: dict[str, Finding] = {}
     mended = Mended()
     sums = _sizes(subject)
@@ -395,7 +403,7 @@ def _explained(
         factor = _factor(taken, tolerance)
         if factor is not None:
             mended.factors[name] = factor
-            known[name] = _by_factor(subject, name, factor, sums)
+            known[name] = _by_factor(name, factor, sums)
     known |= _penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
     known |= _penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
     rest = [n for n in readings if n not in known]
@@ -403,7 +411,7 @@ def _explained(
         known |= _by_catalogue(subject, at, rest, known, claimed)
     _mend(mended, known, subject)
     ordered = sorted((known[n] for n in readings if n in known), key=lambda f: f.cause == "gradient_wrong")
-    return _merged(subject, [f for f in ordered if not f.fine], mended), mended
+    return _merged(subject, [f for f in ordered if not f.fine]), mended
 
 
 def _could_be_one_fault(finding: Finding) -> bool:
@@ -458,7 +466,7 @@ def factor_name(factor: float, sizes: Mapping[str, float]) -> str:
     return ""
 
 
-def _by_factor(subject: Subject, name: str, factor: float, sizes: Mapping[str, float]) -> Finding:
+def _by_factor(name: str, factor: float, sizes: Mapping[str, float]) -> Finding:
     said = factor_name(factor, sizes)
     numbers = ", ".join(f"{k} = {v:g}" for k, v in sizes.items() if k in said)
     what = f"{factor:.6g} times" + (f", that is {said} times," if said not in ("", f"{factor:g}", "-1") else "")
@@ -532,7 +540,7 @@ def _penalised(
 def _penalised_in_part(
     subject: Subject, at: dict[str, Array], claimed: Mapping[str, Array], names: Sequence[str]
 ) -> dict[str, Finding]:
-    """Return the findings of gradients that differ by a multiple of some entries of the parameter: not of biases within it."""
+    """Return the findings of gradients that differ by a multiple of some of the parameter's entries."""
     found: dict[str, Finding] = {}
     rng = np.random.default_rng(2)
     for name in names:
@@ -637,8 +645,15 @@ def _entries(subject: Subject, at: dict[str, Array], name: str, claimed: Mapping
         direction.flat[i] = typical(at[name])
         r = read(subject, at, claimed, name, direction)
         index = [int(k) for k in np.unravel_index(int(i), g.shape)]
-        told.append(f"at {index} {r.claimed / typical(at[name]):.4g}, and differences of the loss give {r.slope.value / typical(at[name]):.4g}")
-    same = f"it is one number in all {g.size} entries; " if g.size > 2 and float(np.ptp(g)) <= 1e-9 * float(np.abs(g).max()) else ""
+        told.append(
+            f"at {index} {r.claimed / typical(at[name]):.4g}, "
+            f"and differences of the loss give {r.slope.value / typical(at[name]):.4g}"
+        )
+    same = (
+        f"it is one number in all {g.size} entries; "
+        if g.size > 2 and float(np.ptp(g)) <= 1e-9 * float(np.abs(g).max())
+        else ""
+    )
     return f"{same}{name} has {'; '.join(told)}"
 
 
@@ -682,8 +697,8 @@ def _mend(mended: Mended, known: Mapping[str, Finding], subject: Subject) -> Non
         mended.what = f"{subjects} mended"
 
 
-def _merged(subject: Subject, findings: list[Finding], mended: Mended) -> list[Finding]:
-    """Return one finding for several parameters with the same constant factor, or with errors that nothing explains."""
+def _merged(subject: Subject, findings: list[Finding]) -> list[Finding]:
+    """Return one finding for several parameters with one constant factor, or with errors that nothing explains."""
     plain = [f for f in findings if f.cause == "gradient_wrong" and len(f.notes) < 2]
     if len(plain) > 1:
         names = ", ".join(_bare(f) for f in plain)

@@ -1,4 +1,4 @@
-"""Gradients of a training of which only the step is given: what the first step subtracts, over the learning rate."""
+"""Gradients of a training of which only the step is given: what the first step subtracts, over the rate."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def differences(subject: Subject, names: Sequence[str]) -> Any:
     """Return a function that gives the gradients of some parameters by differences of the loss, entry by entry."""
 
     def gradients(params: Mapping[str, Array], batch: Any) -> dict[str, Array]:
-        found = {}
+        found: dict[str, Array] = {}
         for n in names:
             w = np.asarray(params[n], np.float64)
             g = np.zeros(w.shape)

@@ -1,7 +1,7 @@
 """What functions remember between calls: their closures, the globals and objects they use, and random generators.
 
-A training is run more than once here, each time from its beginning. What an optimiser written as a closure has kept, its
-velocity or its count of steps, has to be as it was at first.
+A training is run more than once here, each time from its beginning. What an optimiser written as a closure has
+kept, its velocity or its count of steps, has to be as it was at first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -75,7 +76,7 @@ class Memory:
         if not isinstance(function, FunctionType):
             if callable(function) and not isinstance(function, type):
                 self._object(function, depth)
-                call = getattr(type(function), "__call__", None)
+                call = vars(type(function)).get("__call__")
                 if isinstance(call, FunctionType):
                     self._function(call, depth + 1)
             return
@@ -135,7 +136,7 @@ class Memory:
         elif isinstance(value, dict):
             self._seen.add(id(value))
             content = dict(value)
-            self._undo.append(lambda: (value.clear(), value.update(content))[0])
+            self._undo.append(partial(_refill, value, content))
             for part in content.values():
                 self._value(part, depth + 1)
         elif isinstance(value, list):
@@ -159,10 +160,15 @@ class Memory:
             self._value(own, depth + 1)
 
     def _generator(self, module: ModuleType) -> None:
-        generator = np.random.mtrand._rand if module is np else random._inst  # type: ignore[attr-defined]
+        generator = np.random.mtrand._rand if module is np else random._inst
         if id(generator) not in self._seen:
             self._seen.add(id(generator))
             self.generators.append(generator)
+
+
+def _refill(kept: dict[Any, Any], content: dict[Any, Any]) -> None:
+    kept.clear()
+    kept.update(content)
 
 
 def _names(code: CodeType) -> set[str]:

@@ -131,36 +131,26 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
     operands = [np.asarray(o) for o in culprit.operands if isinstance(o, np.ndarray | np.floating | float | int)]
     operation = culprit.operation
     if operation in _LOGS and operands:
-        if float(operands[0].min(initial=np.inf)) < 0:
-            return (
-                "loss_formula_wrong",
-                f"the logarithm of a negative number: {given}",
-                "take logarithms of probabilities alone",
-            )
-        return (
-            "log_of_zero",
-            f"the logarithm of 0: {given}",
-            "compute log p from the logits, or add a small number: np.log(p + 1e-12)",
-        )
+        return _logarithm(operands[0], given)
     if operation in _EXPS:
         softmax = "softmax" in culprit.source.lower() or ("sum(" in culprit.source and "/" in culprit.source)
         label = "softmax_overflow" if softmax else "overflow"
-        return (
-            label,
-            f"which overflows: {given}",
-            f"subtract the largest first: np.exp({culprit.names[0] if culprit.names else 'z'} - max)",
-        )
-    if operation == "divide" and len(operands) == 2:
-        if np.any(operands[1] == 0):
-            return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[1]}"
-        return "overflow", f"which overflows: {given}", "lower what grows"
+        name = culprit.names[0] if culprit.names else "z"
+        return label, f"which overflows: {given}", f"subtract the largest first: np.exp({name} - max)"
+    if operation == "divide" and len(operands) == 2 and np.any(operands[1] == 0):
+        return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[1]}"
     if operation in ("sqrt", "power") and operands and float(operands[0].min(initial=0)) < 0:
         return "overflow", f"a root of a negative number: {given}", "keep what is under the root above 0"
-    return (
-        "overflow",
-        f"which overflows: {given}" if given else "which overflows",
-        "keep the numbers small: normalise inputs, smaller weights, a lower learning rate",
-    )
+    fix = "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
+    return "overflow", f"which overflows: {given}" if given else "which overflows", fix
+
+
+def _logarithm(operand: Any, given: str) -> tuple[str, str, str]:
+    if float(operand.min(initial=np.inf)) < 0:
+        fix = "take logarithms of probabilities alone"
+        return "loss_formula_wrong", f"the logarithm of a negative number: {given}", fix
+    fix = "compute log p from the logits, or add a small number: np.log(p + 1e-12)"
+    return "log_of_zero", f"the logarithm of 0: {given}", fix
 
 
 def _range(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the loss is fed with and how it begins: probabilities for logits, a softmax twice, a formula with another sign or base."""
+"""What the loss is fed with and how it begins: probabilities for logits, a softmax twice, another formula."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.data import class_indices, outputs, samples_of
+from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import class_indices, samples_of
 from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt, sample_axes
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
@@ -21,7 +22,7 @@ _TWICE = (
 
 
 def examine_outputs(subject: Subject) -> Evidence:
-    """Compare the loss of a blank network, of scaled last layers and of single samples with what its formula gives."""
+    """Compare the loss of a blank network, of huge last layers and of single samples with its formula's."""
     findings: list[Finding] = []
     samples = samples_of(subject.batch)
     labels = None if samples is None else class_indices(samples.t)
@@ -57,8 +58,8 @@ def _sharpened(subject: Subject, name: str) -> list[dict[str, Array]]:
 def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None:
     """Return the finding where single samples cost just what a softmax of a softmax costs, or a sigmoid's logits.
 
-    With a last layer scaled up, a softmax gives 1 for one class and 0 for the others, and a second one on top of that
-    can cost log(e + K − 1) − 1 or log(e + K − 1), and nothing else.
+    With a huge last layer a softmax gives 1 for one class and 0 for the others, and a second one on top of that can
+    cost log(e + K − 1) − 1 or log(e + K − 1), and nothing else.
     """
     known = [count] if count else []
     sizes = known + [
@@ -81,7 +82,9 @@ def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None
         if not np.isfinite(values).all() or np.ptp(values) > 1e3:
             return None
         for k in sizes:
-            pairs = {"softmax_applied_twice": (math.log(math.e + k - 1) - 1, math.log(math.e + k - 1))}
+            pairs: dict[str, tuple[float, ...]] = {
+                "softmax_applied_twice": (math.log(math.e + k - 1) - 1, math.log(math.e + k - 1))
+            }
             flat = [math.log(m * math.e + k - m) - s for m in range(k + 1) for s in (0, 1)]
             pairs["probabilities_for_logits"] = tuple(flat)
             for label, allowed in pairs.items():
@@ -208,9 +211,17 @@ def _blind(subject: Subject, labels: Array) -> Finding | None:
         return None
     if _ignores_samples(subject, drawn):
         whole = np.asarray(found[0]).dtype.kind in "iu"
-        label, other = ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
+        label, other = (
+            ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
+        )
         says = f"the loss is {value:.6g} for other samples as well: nothing of them reaches the network"
-        return fault("loss", label, says, also=other, fix="look at what is done to the samples first: an integer division or a cast may make them all 0")
+        return fault(
+            "loss",
+            label,
+            says,
+            also=other,
+            fix="look at what is done to the samples first: an integer division or a cast may make them all 0",
+        )
     says = (
         f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch "
         "change no digit of it"
@@ -234,7 +245,10 @@ def _ignores_samples(subject: Subject, params: dict[str, Array]) -> bool:
     x = np.asarray(found[0])
     other = x[..., ::-1].copy() if x.ndim > 1 else x
     try:
-        values = [subject.loss(params, rebuilt(subject.batch, a, found[1])) for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)]
+        values = [
+            subject.loss(params, rebuilt(subject.batch, a, found[1]))
+            for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)
+        ]
     except CallFailed:
         return False
     return bool(np.ptp(values) <= 1e-12 * max(abs(values[0]), 1e-300))

@@ -96,7 +96,7 @@ def subject_of_model(
         seen.gradients,
         None if exact and clip is None else reference.step_function(),
         optimizer.rate(0),
-        float(getattr(optimizer, "momentum", 0.0)),
+        _number(optimizer, "momentum"),
         optimizer=next((name for kind, name in known.items() if isinstance(optimizer, kind)), "")
         if not exact or type(optimizer) is not SGD
         else "sgd",
@@ -104,10 +104,14 @@ def subject_of_model(
         evaluate_function=seen.evaluated,
         data=data,
         inside=seen,
-        weight_decay=float(getattr(optimizer, "weight_decay", 0.0)),
+        weight_decay=_number(optimizer, "weight_decay"),
         trained=trained,
         reference=reference,
     )
+
+
+def _number(optimizer: Optimizer, name: str) -> float:
+    return float(getattr(optimizer, name, 0.0))
 
 
 def _engine(params: Mapping[str, Array]) -> AbstractContextManager[None]:
@@ -191,7 +195,7 @@ class _Reference:
             rate is not None
             and rate == subject.learning_rate
             and momentum is None
-            and getattr(self.optimizer, "weight_decay", 0.0)
+            and _number(self.optimizer, "weight_decay")
         ):
             changes["weight_decay"] = 0.0  # the same rate by itself: without what stands beside it
         if momentum is not None and hasattr(self.optimizer, "momentum"):

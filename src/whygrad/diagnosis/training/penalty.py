@@ -15,7 +15,8 @@ def penalty(subject: Subject) -> dict[str, float]:
 
     Example:
         >>> def loss(p, b): return float(np.tanh(p["w"] @ p["v"]).sum() ** 2 + 0.5 * (p["w"] ** 2).sum())
-        >>> {n: round(v, 6) for n, v in penalty(Subject({"w": np.ones((2, 3)), "v": np.ones(3)}, None, loss)).items()}
+        >>> found = penalty(Subject({"w": np.ones((2, 3)), "v": np.ones(3)}, None, loss))
+        >>> {n: round(v, 6) for n, v in found.items()}
         {'w': 1.0}
     """
     exact = subject.exact()

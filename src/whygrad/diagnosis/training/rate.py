@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -50,7 +52,7 @@ def at_rate(subject: Subject, rate: float, momentum: float | None = None) -> Tri
 
 
 def suspect_rate(subject: Subject, given: Trial, how: str) -> Iterator[Suspicion]:
-    """Yield that the momentum is too high, the learning rate too high, or too low, where there is reason to think so."""
+    """Yield that momentum or learning rate is too high, or the rate too low, where there is reason to think so."""
     rate = float(subject.learning_rate or 0.0)
     if not rate or subject.gradients_function is None:
         return
@@ -101,7 +103,7 @@ def _momentum(subject: Subject, rate: float, found: Curvature | None) -> Suspici
     return Suspicion(
         finding,
         [
-            Remedy(lambda b=b: at_rate(subject, rate, b), f"lower the momentum: {b:g} was run and learns")
+            Remedy(partial(at_rate, subject, rate, b), f"lower the momentum: {b:g} was run and learns")
             for b in (0.9, 0.5)
         ],
     )
@@ -122,14 +124,12 @@ def _too_high(subject: Subject, rate: float, found: Curvature | None) -> Suspici
         says,
         lesson=_HIGH,
         rate=rate,
-        **({"limit": limit, "multiple": rate / limit} if limit else {}),
     )
+    if limit:
+        finding = replace(finding, evidence={**finding.evidence, "limit": limit, "multiple": rate / limit})
     return Suspicion(
         finding,
-        [
-            Remedy(lambda r=r: at_rate(subject, r), f"lower the learning rate: {r:g} was run and learns")
-            for r in tries
-        ],
+        [Remedy(partial(at_rate, subject, r), f"lower the learning rate: {r:g} was run and learns") for r in tries],
     )
 
 
@@ -153,7 +153,7 @@ def _too_low(subject: Subject, rate: float, found: Curvature | None, given: Tria
     return Suspicion(
         finding,
         [
-            Remedy(lambda r=r: at_rate(subject, r), f"raise the learning rate: {r:g} was run and learns")
+            Remedy(partial(at_rate, subject, r), f"raise the learning rate: {r:g} was run and learns")
             for r in map(rounded, tries)
         ],
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from whygrad.diagnosis.training.data import Samples, all_samples, class_indices
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import Samples, all_samples, class_indices
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Samples that are compared at most, and how many there must be.
 _MOST, _FEWEST = 800, 60
-#: From so many samples on, labels of which less than this share is told by like samples are noise for the most part.
+#: From so many samples on, labels of which like samples tell less than this share are noise for the most part.
 _MANY, _HARDLY = 200, 0.15
 _NEIGHBOURS = (1, 5, 15)
 _SHUFFLES = 40

@@ -1,4 +1,4 @@
-"""How the diagnosis of a training is shown: in a terminal, as plain text and in a notebook. This module brings Rich."""
+"""How the diagnosis of a training is shown: in a terminal, as text and in a notebook. This module brings Rich."""
 
 from __future__ import annotations
 

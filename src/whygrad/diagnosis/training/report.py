@@ -113,7 +113,8 @@ class TrainingDiagnosis(Diagnosis):
     """What is wrong with a training, or that nothing is. It prints as text, also in a notebook.
 
     Example:
-        >>> told = TrainingDiagnosis(subject="training", findings=(fault("data", "one_class_only", "all 8 labels are 3"),))
+        >>> finding = fault("data", "one_class_only", "all 8 labels are 3")
+        >>> told = TrainingDiagnosis(subject="training", findings=(finding,))
         >>> told.healthy, told.cause
         (False, 'one_class_only')
     """

@@ -1,4 +1,4 @@
-"""The update rules of optimisers, right ones and known wrong ones, as what a step would be for a learning rate of 1."""
+"""The update rules of optimisers, right ones and known wrong ones, as steps at a learning rate of 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parameters that a training starts from: units that are copies of each other, and weights of an unusual size."""
+"""The parameters that a training starts from: units that are copies of each other, weights of unusual size."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.data import samples_of
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.samples import samples_of
 from whygrad.diagnosis.training.subject import CallFailed, Subject
 from whygrad.diagnosis.training.trials import run
 from whygrad.typing import Array
@@ -90,10 +90,8 @@ def equal_units(w: Array) -> bool:
     size = float(np.abs(w).max(initial=0))
     if not size:
         return True
-    for axis in (0, w.ndim - 1):
-        if w.shape[axis] > 1 and float(np.ptp(w, axis=axis).max()) <= 1e-7 * size:
-            return True
-    return False
+    axes = [axis for axis in (0, w.ndim - 1) if w.shape[axis] > 1]
+    return any(float(np.ptp(w, axis=axis).max()) <= 1e-7 * size for axis in axes)
 
 
 def fans(subject: Subject) -> dict[str, tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""A training as the evidence sees it, whoever wrote it: a loss, its gradients, an update, parameters and a batch."""
+"""A training as the evidence sees it, whoever wrote it: a loss, its gradients, an update, parameters, a batch."""
 
 from __future__ import annotations
 
@@ -92,6 +92,7 @@ class Subject:
     clock: Clock = field(default_factory=lambda: Clock(15.0))
     tally: list[int] = field(default_factory=lambda: [0])  #: how often a function was called
     seed: int = 0
+    eps: float = float(np.finfo(np.float64).eps)  #: of the floats that the loss is computed in
     costs: dict[str, float] = field(default_factory=dict)  #: seconds of a call
 
     memory: Memory = field(default_factory=lambda: Memory(()), repr=False)
@@ -107,7 +108,7 @@ class Subject:
         return self.tally[0]
 
     def but(self, **changes: Any) -> Subject:
-        """Return the same training with some things changed, which shares its clock and what its functions remember."""
+        """Return the training with some things changed; its clock and what its functions remember are shared."""
         return replace(self, **changes)
 
     @property
@@ -145,7 +146,7 @@ class Subject:
         return self.by_name(value)
 
     def by_name(self, value: Any) -> dict[str, Array]:
-        """Return gradients by name from what a function gave: a mapping, or arrays in the order of the parameters."""
+        """Return gradients by name from what a function gave: a mapping, or arrays in the parameters' order."""
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping):
             value = value[1]  # the loss and the gradients
         if isinstance(value, Mapping) and self.form is not None:
@@ -259,7 +260,7 @@ class Subject:
         raise CallFailed("step", "it returns no parameters and the ones that it was given are gone")
 
     def exact(self) -> Subject:
-        """Return the same training in float64, where it can be computed there and gives the same loss; else itself."""
+        """Return the training in float64, where it can be computed there and gives the same loss; else itself."""
         wide = {n: a.astype(np.float64) if a.dtype.kind == "f" else a for n, a in self.params.items()}
         batch = cast_batch(self.batch, np.float64)
         if all(a.dtype == np.float64 for a in self.params.values() if a.dtype.kind == "f"):
@@ -296,7 +297,7 @@ class Subject:
 
     @cached_property
     def watched(self) -> Any:
-        """The samples on which a training's loss is followed: those of a few batches together, where they can be joined."""
+        """The samples on which a training's loss is followed: those of a few batches, if they can be joined."""
         return joined(self.stream[:_WATCHED]) if len(self.stream) > 1 else self.batch
 
     @property

@@ -31,7 +31,7 @@ class Suspicion(NamedTuple):
 def tried(
     subject: Subject, suspicion: Suspicion, given: Trial, constant: float, *, learning: bool = False
 ) -> tuple[Finding | None, list[Trial]]:
-    """Run the remedies of a suspicion until one cures; return the finding with what showed it, and all that was run."""
+    """Run remedies until one cures; return the finding with what showed it, and all trainings that were run."""
     ran: list[Trial] = []
     for remedy in suspicion.remedies:
         if not subject.clock.allows(0.3):
@@ -41,6 +41,8 @@ def tried(
         except CallFailed:
             continue
         ran.append(trial)
+        if learning:  # as far as the training as given went, and no further
+            trial = replace(trial, losses=trial.losses[: given.steps + 1])
         if suspicion.other_loss and not learning:
             cured = trial.finite and trial.last < 0.6 * trial.first
         else:

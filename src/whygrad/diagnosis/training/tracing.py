@@ -1,8 +1,9 @@
 """Which expression of a person's function first gives a number that is not finite, from finite ones.
 
-The function is called once while Python tells of every line. Of each statement whose result is not finite the parts are
-computed again, innermost first, with what the names stood for then. From the value that comes back the way leads from
-name to name to the expression at fault, so that an infinity that does no harm, as in 1/(1+exp(1000)), is passed over.
+The function is called once while Python tells of every line. Of each statement whose result is not finite the
+parts are computed again, innermost first, with what the names stood for then. From the value that comes back
+the way leads from name to name to the expression at fault, so that an infinity that does no harm, as in
+1/(1+exp(1000)), is passed over.
 """
 
 from __future__ import annotations
@@ -168,7 +169,9 @@ class _Tracer:
         wanted = node.id if isinstance(node, ast.Name) else _RETURN
         for i in range(index - 1, -1, -1):
             other = self.events[i]
-            if wanted in other.names and (other.code.co_name == _called(node) if calls else other.frame == event.frame):
+            if wanted in other.names and (
+                other.code.co_name == _called(node) if calls else other.frame == event.frame
+            ):
                 return self._behind(i, depth + 1)
         if calls:  # a function that is not followed, of a package
             return _at_fault(event)
@@ -176,7 +179,7 @@ class _Tracer:
         return self._behind(earlier[-1], depth + 1) if earlier else None
 
     def _behind_names(self, index: int, depth: int) -> Culprit | None:
-        """Follow what is not finite within an expression that cannot be computed again, by the names that it reads."""
+        """Follow what is not finite by the names that an expression reads, where it cannot be computed again."""
         event = self.events[index]
         value = _value_of(event.statement)
         read = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)} if value is not None else set()

@@ -1,9 +1,11 @@
-"""What a step does with the gradients: which optimiser's formula it follows, and whether it reaches every parameter."""
+"""What a step does with the gradients: whose formula it follows, and whether it reaches every parameter."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -74,7 +76,9 @@ def recorded(subject: Subject, steps: int = _STEPS) -> list[Recorded]:
         }
         after = step(now, batch)
         with np.errstate(all="ignore"):
-            taken = {m: now[m].astype(np.float64) - np.asarray(after[m], np.float64) for m in gradients}
+            taken: dict[str, Array] = {
+                m: now[m].astype(np.float64) - np.asarray(after[m], np.float64) for m in gradients
+            }
         if not all(np.isfinite(d).all() for d in taken.values()):
             break
         found.append(Recorded(now, batch, gradients, taken, after))
@@ -165,7 +169,11 @@ def _within(function: Any, depth: int = 0) -> list[Any]:
     inner = [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     inner += [function.__globals__[n] for n in function.__code__.co_names if n in function.__globals__]
     for other in inner:
-        if isinstance(other, FunctionType) and (other.__module__ or "").split(".")[0] not in ("numpy", "whygrad", "scipy"):
+        if isinstance(other, FunctionType) and (other.__module__ or "").split(".")[0] not in (
+            "numpy",
+            "whygrad",
+            "scipy",
+        ):
             found += _within(other, depth + 1)
     return found
 
@@ -208,7 +216,7 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
 
 
 def _betas(subject: Subject, steps: Sequence[Recorded]) -> tuple[float, ...]:
-    """Return momenta that the steps may have: the one given, usual ones, and those that the first two steps tell."""
+    """Return momenta that the steps may have: the one given, usual ones, and those that the first steps tell."""
     found = {
         0.9,
         0.5,
@@ -290,7 +298,7 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
             return _follows_wrong(subject, rule)
     if _counts_parameters(steps):
         says = "counts t once for every parameter and not once a step"
-        return _follows_wrong(subject, Rule("Adam", lambda s, g, w, t: g, says, family="adam"))
+        return _follows_wrong(subject, replace(adam_from(1, 1), wrong=says))
     cut = _cut_to_one_length(steps, betas)
     if cut is not None:
         return cut
@@ -304,7 +312,11 @@ def _counts_parameters(steps: Sequence[Recorded]) -> bool:
     places = []
     for name in names:
         alone = [r._replace(gradients={name: r.gradients[name]}, taken={name: r.taken[name]}) for r in steps]
-        fits = [j for j in range(1, len(names) + 1) if fitted(adam_from(j, len(names)), alone, decays=False).misfit < _TOLERANCE]
+        fits = [
+            j
+            for j in range(1, len(names) + 1)
+            if fitted(adam_from(j, len(names)), alone, decays=False).misfit < _TOLERANCE
+        ]
         if not fits:
             return False
         places.append(fits[0])
@@ -506,7 +518,7 @@ def _other_factors(
     subject: Subject, steps: Sequence[Recorded], factors: dict[str, list[float]], rate: float
 ) -> Evidence | None:
     by_step = (
-        [{round(factors[n][k] / rate, 4) for n in factors if factors[n][k]} for k in range(len(steps))]
+        [{float(f"{factors[n][k] / rate:.4g}") for n in factors if factors[n][k]} for k in range(len(steps))]
         if rate
         else []
     )
@@ -587,7 +599,7 @@ def _stale(subject: Subject, steps: Sequence[Recorded], rate: float) -> Evidence
         ("the step before", True, True),
     ):
         misses = []
-        for before, now in zip(steps[1:], steps[2:], strict=False):
+        for before, now in pairwise(steps[1:]):
             source = before if old_params else now
             g = subject.gradients(source.params, before.batch if old_batch else now.batch)
             told = {n: rate * g[n] for n in now.taken if n in g}
@@ -611,8 +623,6 @@ def _stale(subject: Subject, steps: Sequence[Recorded], rate: float) -> Evidence
 
 
 def _unknown(subject: Subject, best: Fit) -> Evidence:
-    if subject.optimizer and best.rule.family != "sgd":
-        pass
     if subject.optimizer:
         says = (
             f"the steps do not follow {subject.optimizer}'s formula, nor any other that is known; "
