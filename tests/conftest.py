@@ -1,8 +1,13 @@
 """Settings that every test shares."""
 
+import os
+
 import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other share the cores already
+    os.environ.setdefault("WHYGRAD_NUM_THREADS", "1")
 
 from whygrad.kernels import compiler
 

@@ -60,7 +60,9 @@ def test_a_function_of_other_arguments_is_told_what_it_was_given():
     assert "received TypeError" in refused(lambda x: x, lambda dy: dy, (X, W))
 
 
-@pytest.mark.parametrize("nothing", [None, "0.5", object(), ["a", "b"], {"y": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "nothing", [None, "0.5", object(), ["a", "b"], {"y": 1.0}], ids=["None", "text", "object", "texts", "mapping"]
+)
 def test_a_function_that_returns_no_numbers_is_refused(nothing):
     text = refused(lambda x: nothing, lambda dy: dy, {"x": X})
     assert text.startswith("f: expected a number or an array")

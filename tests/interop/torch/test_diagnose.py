@@ -181,7 +181,7 @@ class TestModules:
             (torch.nn.SiLU(), "silu"),
             (torch.sin, None),
         ],
-        ids=str,
+        ids=["Conv2d", "Linear", "MaxPool2d", "LeakyReLU", "SiLU", "sin"],
     )
     def test_what_pytorch_brings(self, module, name):
         found = diagnose(module, name)
