@@ -36,7 +36,7 @@ def examine_data(subject: Subject) -> Evidence:
     if samples is None:
         return Evidence("data", untested=("samples and labels: they are no arrays of numbers",))
     findings += [f for f in (_constant(samples), _one_class(subject, samples)) if f is not None]
-    findings += labels_of(subject, samples)
+    findings += labels_of(subject, samples_of(subject.data) or samples)
     order = _order(subject)
     if order is not None:
         findings.append(order)

@@ -35,9 +35,12 @@ def samples_of(batch: Any) -> Samples | None:
 
 
 def all_samples(subject: Subject, most: int = 4000) -> Samples | None:
-    """Return the samples of all that is known: the data, or the batches, or the batch."""
+    """Return samples of all that is known, so many at most: of the data, or the batches, or the batch."""
     if subject.data is not None:
         found = samples_of(subject.data)
+        if found is not None and len(found.x) > most:
+            chosen = np.sort(np.random.default_rng(0).permutation(len(found.x))[:most])
+            return Samples(found.x[chosen], found.t[chosen])
         if found is not None:
             return found
     if subject.batches is not None and len(subject.batches) > 1:

@@ -350,6 +350,9 @@ def _follows(subject: Subject, fit: Fit) -> Evidence:
     says = f"the steps are those of {fit.rule.name} at the learning rate {fit.rate:.4g}" + (
         f" with weight decay {fit.decay / fit.rate:.3g}" if fit.decay else ""
     )
+    if abs(fit.decay - 1) < 1e-3:
+        replaces = "replaces the parameter by the step where it should subtract it"
+        return _follows_wrong(subject, replace(fit.rule, wrong=replaces))
     if fit.rate < 0:
         says = (
             f"the steps are those of {fit.rule.name} with the opposite sign: they add {-fit.rate:.4g} times "
