@@ -1,10 +1,15 @@
 """Settings that every test shares."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+
+# A shell in the background leaves Ctrl-C switched off for its children: tests interrupt theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests beside each other share the cores already
     os.environ.setdefault("WHYGRAD_NUM_THREADS", "1")

@@ -91,7 +91,7 @@ MUTATIONS = {
     shifted: ("shifted", "flipped"),
     shifted_rows: ("shifted", "flipped"),
     one_entry: ("only in the entry", "only entry"),
-    at_the_border: ("border", "outermost", "everywhere but in the middle"),
+    at_the_border: ("border", "outermost", "everywhere but in the middle", "9/10"),
     second_sample: ("last", "1", "only entry"),
     every_second: ("every second", "column 1", "last", "only in the entr", "1"),
     **dict.fromkeys(FACTORS, ("a factor explains it",)),

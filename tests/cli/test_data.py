@@ -143,8 +143,10 @@ def test_a_named_set_is_trained_on_from_a_folder_and_resumed_from_elsewhere(whyg
 
 def test_a_run_with_augmentation_that_was_interrupted_ends_like_one_that_was_not(whygrad, tmp_path):
     """The checkpoint in the middle of an epoch, and the one at its end, both lead to the same bits."""
+    from whygrad import get_num_threads, set_num_threads
     from whygrad.training import Run
 
+    threads = get_num_threads()
     write_idx_set(tmp_path / "files", 300, 60)
     options = ("--data-dir", "files", "--epochs", 2, "--augment", "shift=2, flip", "--no-check", "--batch-size", 32)
     assert whygrad("train", "mnist", *options, "--out", "whole").code == 0
@@ -158,10 +160,12 @@ def test_a_run_with_augmentation_that_was_interrupted_ends_like_one_that_was_not
         shutil.rmtree(tmp_path / "broken/checkpoints")
         (tmp_path / "broken/checkpoints").mkdir()
         run = Run(tmp_path / "broken")
+        set_num_threads(run.threads)
         steps = run.steps(run.experiment())
         for _ in range(stop):
             next(steps)
         steps.close()
+        set_num_threads(threads)
         assert whygrad("train", "--resume", "broken").code == 0
         assert (tmp_path / "broken/model.safetensors").read_bytes() == wanted
 

@@ -154,7 +154,7 @@ def test_a_finished_run_is_not_trained_again(whygrad, trained):
         (["--epochs", "0"], "recipe: expected epochs to be a whole number of at least 1, received 0"),
         (["--epochs", "many"], "Invalid value for '--epochs'"),
         (["--optimizer", "sdg"], "optimizer: expected one of sgd, rmsprop, adam, adamw, received 'sdg'"),
-        (["--colour"], "No such option"),
+        (["--paint"], "No such option"),
         (["--epochs", "9" * 401], "recipe: expected epochs to be"),
         (["--learning-rate", "nan"], "recipe: expected learning_rate in"),
         (["--resume", "x", "--epochs", "20"], "--resume: expected a run and no other choices, received both"),

@@ -36,6 +36,13 @@ LAYERS = [
     (layers.Softmax(), [(2, 4, 4)]),
     (layers.Softplus(), [(2, 4, 4)]),
     (layers.Tanh(), [(2, 4, 4)]),
+    (layers.Clip(-0.5, 0.5), [(2, 4, 4)]),
+    (layers.LRN(3), [(5, 4, 4)]),
+    (layers.Mul(), [(2, 4, 4), (2, 1, 1)]),
+    (layers.Reshape((4, 8)), [(2, 4, 4)]),
+    (layers.Scale((2, 1, 1)), [(2, 4, 4)]),
+    (layers.Take2d((2, 0), (0, 0, 3)), [(2, 4, 4)]),
+    (layers.Transpose((0, 2, 3, 1)), [(2, 4, 4)]),
     (layers.UpsampleNearest2d(2), [(2, 4, 4)]),
 ]
 every_layer = pytest.mark.parametrize(("layer", "shapes"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
@@ -51,10 +58,10 @@ def test_every_layer_is_in_the_list_and_has_a_file_of_tests():
     classes = {cls for cls in exported if isinstance(cls, type) and issubclass(cls, Layer)} - {Layer}
     assert classes == {type(layer) for layer, _ in LAYERS} | COMPOSED
     here = Path(__file__).parent
-    activations = (here / "test_activations.py").read_text(encoding="utf-8")
+    together = "".join((here / f"test_{name}.py").read_text("utf-8") for name in ("activations", "rearranging"))
     for cls in classes:
         module = cls.__module__.rsplit(".", 1)[-1]
-        assert (here / f"test_{module}.py").is_file() or f"({cls.__name__}()" in activations
+        assert (here / f"test_{module}.py").is_file() or f"({cls.__name__}(" in together
 
 
 @pytest.mark.parametrize("wrong", ["input 0", "weight", "bias"])

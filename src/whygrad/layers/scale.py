@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from whygrad.errors import OptionError
 from whygrad.initializers import Initializer, constant, zeros
@@ -14,7 +15,10 @@ from whygrad.ops.reshape import check_shape
 from whygrad.ops.scale import check_fits, scale
 from whygrad.typing import Array, Params, Pullback, Shape
 
-_ones = partial(constant, value=1.0)
+
+def _ones(rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike = np.float32) -> Array:
+    """Return ones. A function, and not a partial one: those are equal to no other after pickling."""
+    return constant(rng, shape, dtype, value=1.0)
 
 
 @dataclass(frozen=True, repr=False)

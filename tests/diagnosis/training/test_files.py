@@ -54,7 +54,7 @@ def test_a_file_that_hangs_or_ends(file):
     assert hangs.cause is None
     assert "within 1 s" in hangs.findings[0].says
     ends = run(file(fault=("learning_rate = 0.3", "learning_rate = 0.3\nimport sys; sys.exit(3)")))
-    assert ends.returncode == 1
+    assert ends.returncode == 2
     assert "Traceback" not in ends.stderr
 
 

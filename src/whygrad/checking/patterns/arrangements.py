@@ -20,6 +20,8 @@ from whygrad.typing import BoolArray, IntArray
 SHIFTS = (1, 2, 3)
 #: Longest axis whose indices are tried to be in another order.
 LONGEST = 64
+#: Most axes of which all orders are tried: images, with their channels in groups.
+MOST_AXES = 5
 #: How many entries are looked at before all of them are.
 PROBED = 16
 
@@ -89,7 +91,9 @@ def _turned(evidence: Evidence) -> Iterator[Arrangement]:
     """Yield the exchanges and flips of axes that keep the shape, simple ones first."""
     shape, axes = evidence.analytic.shape, evidence.axes
     ndim = len(shape)
-    orders = [p for p in permutations(range(ndim)) if tuple(shape[i] for i in p) == shape] if ndim <= 4 else []
+    orders = (
+        [p for p in permutations(range(ndim)) if tuple(shape[i] for i in p) == shape] if ndim <= MOST_AXES else []
+    )
     flips = [c for count in range(min(ndim, 4) + 1) for c in combinations(range(ndim), count)]
     pairs = [(order, flipped) for order, flipped in product(orders or [tuple(range(ndim))], flips)]
     pairs.sort(key=lambda pair: sum(i != j for i, j in enumerate(pair[0])) + len(pair[1]))
@@ -129,7 +133,7 @@ def _reshaped(evidence: Evidence) -> Iterator[Arrangement]:
     """Yield what a transpose that is missing, or one too many, makes of a reshape."""
     shape, axes = evidence.analytic.shape, evidence.axes
     ndim = len(shape)
-    for order in permutations(range(ndim)) if 2 <= ndim <= 4 else ():
+    for order in permutations(range(ndim)) if 2 <= ndim <= MOST_AXES else ():
         other = tuple(shape[i] for i in order)
         if other == shape:
             continue
