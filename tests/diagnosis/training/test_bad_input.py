@@ -28,6 +28,18 @@ def test_gradients_that_raise():
     assert "no gradients today" in diagnose_training(**training(gradients=gradients)).faults[0].says
 
 
+def test_nothing_is_called_healthy_that_was_never_run():
+    def slow(params, batch):
+        time.sleep(0.02)
+        return Net().loss(params, batch)
+
+    told = diagnose_training(**training(loss=slow), seconds=1)
+    assert not told.healthy
+    assert told.cause is None
+    assert "before the training itself could be run, but then 1 s were over" in told.faults[0].says
+    assert "could not be told" in str(told)
+
+
 def test_nan_at_once():
     told = diagnose_training(**training(loss=lambda p, b: float("nan")))
     assert told.cause is None

@@ -179,6 +179,7 @@ class _Examination:
         self.constant = float("nan")
         self.given: Trial | None = None
         self.clipped = False
+        self.broken_off = ""  #: why the examination did not come to its end
 
     def make(self) -> None:
         """Examine, cheapest first."""
@@ -189,9 +190,11 @@ class _Examination:
                 if self.found and not self.thorough:
                     return
         except OutOfTime:
-            self.untested.append(f"what comes after: {self.subject.clock.seconds:g} s were over")
+            self.broken_off = f"{self.subject.clock.seconds:g} s were over"
         except CallFailed as failed:
-            self.untested.append(f"what comes after: {failed}")
+            self.broken_off = str(failed)
+        if self.broken_off:
+            self.untested.append(f"what comes after: {self.broken_off}")
 
     def _take(self, evidence: Evidence) -> None:
         labels = {f.cause for f in self.found}
@@ -490,6 +493,10 @@ class _Examination:
     def told(self, name: str) -> TrainingDiagnosis:
         """Return what was found."""
         findings = (*self.found, *self.fine)
+        if self.broken_off and not self.found and self.given is None:
+            says = f"nothing wrong was found before the training itself could be run, but then {self.broken_off}"
+            unknown = fault("training", None, says, fix="allow more seconds, or pass a smaller batch")
+            findings = (replace(unknown, verdict=Judgement.ERROR), *findings)
         if not findings:
             findings = (fault("training", None, "nothing could be tested", verdict=Judgement.ERROR),)
         return TrainingDiagnosis(

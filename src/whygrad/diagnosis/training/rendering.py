@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from whygrad.diagnosis.rendering import MARKS
-from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.report import Finding, Judgement
 
 if TYPE_CHECKING:
     from whygrad.diagnosis.training.report import TrainingDiagnosis
@@ -62,6 +62,12 @@ def conclusion(diagnosis: TrainingDiagnosis) -> str:
     """Return the one sentence that a diagnosis comes to."""
     if diagnosis.healthy:
         return "Healthy: nothing that was tested is wrong."
+    if (
+        diagnosis.cause is None
+        and not diagnosis.trials
+        and all(f.verdict is Judgement.ERROR for f in diagnosis.faults)
+    ):
+        return "Whether something is wrong could not be told."
     if diagnosis.cause is None:
         return "Something is wrong, and its cause is not known."
     others = [f.cause for f in diagnosis.faults if f.cause and f.cause != diagnosis.cause]
