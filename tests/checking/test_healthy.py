@@ -118,7 +118,9 @@ def test_every_model_is_right(name, seed):
     assert [row.name for row in report] == [*trained, "input"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "vgg_small")) for name in MODELS]
+)
 def test_no_model_is_wrong_on_images_with_an_empty_background(name):
     rng = np.random.default_rng(0)
     model = MODELS[name](input_shape=SMALL[name])

@@ -111,7 +111,7 @@ HEALTHY = {
     "a step alone": lambda: with_step(lambda p, g: {n: p[n] - 0.1 * g[n] for n in p}) | {"gradients": None},
     "a step with momentum": momentum_step,
     "Adam": with_adam,
-    "Adam alone": lambda: with_adam() | {"gradients": None},
+    "Adam alone": lambda: with_adam() | {"gradients": None, "seconds": 15},
     "dropout": with_dropout,
     "a list of parameters": as_list,
     "a sum for a loss, and its gradient": lambda: training(
@@ -124,7 +124,7 @@ HEALTHY = {
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_nobody_is_accused(name):
-    told = diagnose_training(**HEALTHY[name](), seconds=60)
+    told = diagnose_training(**{"seconds": 60} | HEALTHY[name]())
     assert told.cause == "no_bug", str(told)
     assert told.healthy
     assert "Healthy" in str(told)
