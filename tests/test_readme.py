@@ -46,7 +46,7 @@ def test_the_two_commands_stand_in_the_readme_as_ci_runs_them():
     lines = [shlex.split(line, comments=True) for line in text.splitlines() if line.startswith("pip install")]
     assert lines == [
         ["pip", "install", ".", "&&", "whygrad", "train"],
-        ["pip", "install", ".[test]", "&&", "pytest", "-n", "auto"],
+        ["pip", "install", ".[test]", "&&", "pytest", "-n", "auto", "--dist", "worksteal"],
     ]
 
 
