@@ -101,7 +101,7 @@ def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(
     process = start(environment, tmp_path, *LONG)
     kills = 0
     for _ in range(3):  # kill it, and kill what resumes it
-        time.sleep(moments.uniform(0.2, 0.9 * seconds))
+        time.sleep(moments.uniform(0.2, 0.6 * seconds))
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
         process.communicate()
