@@ -8,7 +8,7 @@ import pytest
 import whygrad
 
 SOURCE = Path(whygrad.__file__).parent
-BASE = {"errors", "typing", "version", "validation", "notebook"}
+BASE = {"errors", "typing", "version", "validation", "notebook", "folding"}
 KERNELS = BASE | {"threads", "workspace", "kernels"}
 OPS = KERNELS | {"engines", "ops"}
 LOSSES = OPS | {"losses"}
@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "typing": set(),
     "validation": BASE,
     "notebook": set(),
+    "folding": set(),
     "threads": BASE,
     "workspace": BASE,
     "engines": KERNELS,

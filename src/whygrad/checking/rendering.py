@@ -7,11 +7,10 @@ its right-hand columns. This module brings Rich; a report imports it when it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from html import escape
-from io import StringIO
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from whygrad.checking.report import Report, Row, Verdict
@@ -27,13 +26,9 @@ from whygrad.checking.wording import (
     findings_of,
     notes_of,
 )
+from whygrad.folding import Folded, Line, plain
 
-#: Where sentences are folded, however wide the terminal is.
-_READABLE = 100
 _INDENT, _GAP = 4, "  "
-#: What a terminal without Unicode gets.
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "…": ".", "−": "-", "×": "x", "±": "~", "°": "d"})
-
 #: The colours of a verdict: in a terminal, and in a notebook, where white on it can be read on any page.
 _COLOURS = {
     Verdict.RIGHT: ("green", "#1a7f37"),
@@ -45,12 +40,12 @@ _COLOURS = {
 }
 
 
-def renderable(report: Report) -> Shown:
+def renderable(report: Report) -> Folded:
     """Return what Rich prints of a report, laid out for the width at which it is printed.
 
     Example:
         >>> row = Row(name="x", verdict=Verdict.RIGHT, shape=(2,), checked=2, entries=2, bound=3e-11)
-        >>> Console(width=60, color_system=None).print(renderable(Report(subject="relu", rows=(row,))))
+        >>> print(plain(renderable(Report(subject="relu", rows=(row,))), 60))
         relu
         <BLANKLINE>
           gradient of  verdict  checked  largest error  known to
@@ -59,7 +54,7 @@ def renderable(report: Report) -> Shown:
         The gradient of x is right: 2 entries compared, known to
         3e-11.
     """
-    return Shown(report)
+    return Folded(partial(_lines, report))
 
 
 def text(report: Report, width: int = 80) -> str:
@@ -70,10 +65,7 @@ def text(report: Report, width: int = 80) -> str:
         >>> text(Report(subject="relu", rows=(row,))).splitlines()[-1]
         'The gradient of x is right: 2 entries compared, known to 3e-11.'
     """
-    file = StringIO()
-    console = Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False)
-    console.print(renderable(report))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return plain(renderable(report), width)
 
 
 def html(report: Report) -> str:
@@ -104,24 +96,7 @@ def html(report: Report) -> str:
     )
 
 
-class Shown:
-    """A report that lays itself out when it knows its width."""
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line, indent in _lines(self.report, options.max_width):
-            if options.ascii_only:
-                line.plain = line.plain.translate(_ASCII)  # letter by letter, so that the colours stay
-            # Tables are laid out already, and in a pipe nothing is folded.
-            width = options.max_width if indent is None else min(options.max_width, _READABLE) - indent
-            for part in [line] if options.no_wrap else line.wrap(console, max(width, 20)):
-                part.rstrip()
-                yield Text(" " * (indent or 0)) + part
-
-
-def _lines(report: Report, width: int) -> Iterator[tuple[Text, int | None]]:
+def _lines(report: Report, width: int) -> Iterator[Line]:
     """Yield all lines, each with its indentation, which is None within tables."""
     columns, shared = _fitting(report, width), findings_of(report)
     yield Text(report.subject, "bold"), 0
@@ -142,7 +117,7 @@ def _lines(report: Report, width: int) -> Iterator[tuple[Text, int | None]]:
         yield Text(note, "dim"), 0
 
 
-def _below(row: Row, findings: Sequence[str], *, last: bool) -> Iterator[tuple[Text, int | None]]:
+def _below(row: Row, findings: Sequence[str], *, last: bool) -> Iterator[Line]:
     """Yield what is to be said of a row."""
     blocks = blocks_of(row)
     for finding in findings:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from io import StringIO
 
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
+from whygrad.folding import Folded, Line, plain
 
-#: Where sentences are folded, however wide the terminal is.
-_READABLE = 100
 _INDENT = 4
-#: What a terminal without Unicode gets.
-_ASCII = str.maketrans(
-    {"✓": "+", "✗": "x", "~": "~", "·": "*", "−": "-", "×": "x", "²": "^2", "…": ".", "′": "'", "–": "-"}
-)
 MARKS = {Judgement.RIGHT: "✓", Judgement.CONVENTION: "~"}
 _COLOURS = {Judgement.RIGHT: ("green", "#1a7f37"), Judgement.CONVENTION: ("yellow", "#8a6100")}
 _WRONG = ("red", "#cf222e")
@@ -25,28 +18,24 @@ _WRONG = ("red", "#cf222e")
 _STYLES = {"evidence": "dim", "with": "dim", "fix": "cyan"}
 
 
-def renderable(diagnosis: Diagnosis) -> Shown:
+def renderable(diagnosis: Diagnosis) -> Folded:
     """Return what Rich prints of a diagnosis, folded for the width at which it is printed.
 
     Example:
         >>> finding = Finding(output="dx", verdict=Judgement.RIGHT)
-        >>> Console(width=60, color_system=None).print(renderable(Diagnosis(subject="relu", findings=(finding,))))
+        >>> print(plain(renderable(Diagnosis(subject="relu", findings=(finding,)))))
         relu
         <BLANKLINE>
           dx  ✓ right
         <BLANKLINE>
         Healthy: the gradient dx is right.
     """
-    return Shown(diagnosis)
+    return Folded(lambda _: _lines(diagnosis))
 
 
 def text(diagnosis: Diagnosis, width: int = 100) -> str:
     """Return a diagnosis as plain text of so many columns."""
-    file = StringIO()
-    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(
-        Shown(diagnosis)
-    )
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return plain(renderable(diagnosis), width)
 
 
 def conclusion(diagnosis: Diagnosis) -> str:
@@ -107,23 +96,7 @@ def evidence(finding: Finding) -> str:
     return known
 
 
-class Shown:
-    """A diagnosis that lays itself out when it knows its width."""
-
-    def __init__(self, diagnosis: Diagnosis) -> None:
-        self.diagnosis = diagnosis
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line, indent in _lines(self.diagnosis):
-            if options.ascii_only:
-                line.plain = line.plain.translate(_ASCII)
-            width = min(options.max_width, _READABLE) - indent
-            for part in [line] if options.no_wrap or not line.plain else line.wrap(console, max(width, 20)):
-                part.rstrip()
-                yield Text(" " * indent) + part
-
-
-def _lines(diagnosis: Diagnosis) -> Iterator[tuple[Text, int]]:
+def _lines(diagnosis: Diagnosis) -> Iterator[Line]:
     yield Text(diagnosis.subject, "bold"), 0
     yield Text(), 0
     width = max((len(finding.output) for finding in diagnosis.findings), default=0)

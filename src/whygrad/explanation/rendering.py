@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html as markup
-import io
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from whygrad import folding
 from whygrad.explanation.entry import Explanation, Part
 from whygrad.explanation.lines import (
     digits,
@@ -27,7 +26,6 @@ from whygrad.explanation.lines import (
 )
 from whygrad.explanation.notation import mathml
 
-_PLAIN_WIDTH = 100
 _CONVENTIONS = {
     "gradient": "δ and all gradients are ∂E/∂…: a step down subtracts them",
     "hertz": "δ and all gradients are −∂E/∂…, as Hertz, Krogh and Palmer write them: a step down adds them",
@@ -93,9 +91,7 @@ def _witnesses(explanation: Explanation) -> Table:
 
 def plain(explanation: Explanation) -> str:
     """Return the text without colours."""
-    stream = io.StringIO()
-    Console(file=stream, width=_PLAIN_WIDTH, color_system=None, legacy_windows=False).print(explanation)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return folding.plain(explanation)
 
 
 _STYLE = (

@@ -4,58 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from whygrad.diagnosis.rendering import MARKS
 from whygrad.diagnosis.report import Finding, Judgement
+from whygrad.folding import Folded, Line, plain
 
 if TYPE_CHECKING:
     from whygrad.diagnosis.training.report import TrainingDiagnosis
 
-#: Where sentences are folded, however wide the terminal is.
-_READABLE, _INDENT = 100, 4
-_ASCII = str.maketrans(
-    {
-        "✓": "+",
-        "✗": "x",
-        "·": "*",
-        "−": "-",
-        "×": "x",
-        "²": "^2",
-        "…": ".",
-        "→": "->",
-        "±": "+-",
-        "η": "eta",
-        "λ": "lambda",
-        "β": "beta",
-        "₁": "1",
-        "₂": "2",
-        "√": "sqrt",
-        "∞": "inf",
-        "Σ": "sum",
-        "⁴": "^4",
-        "‖": "|",
-        "½": "1/2",
-    }
-)
+_INDENT = 4
 
 
-def renderable(diagnosis: TrainingDiagnosis) -> Shown:
+def renderable(diagnosis: TrainingDiagnosis) -> Folded:
     """Return what Rich prints of a diagnosis, folded for the width at which it is printed."""
-    return Shown(diagnosis)
+    return Folded(lambda _: _lines(diagnosis))
 
 
 def text(diagnosis: TrainingDiagnosis, width: int = 100) -> str:
     """Return a diagnosis as plain text of so many columns."""
-    file = StringIO()
-    Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False).print(
-        Shown(diagnosis)
-    )
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return plain(renderable(diagnosis), width)
 
 
 def conclusion(diagnosis: TrainingDiagnosis) -> str:
@@ -92,23 +62,7 @@ def _sentence(said: str) -> str:
     return f"{said[0].upper()}{said[1:]}" + ("" if said.endswith(".") else ".")
 
 
-class Shown:
-    """A diagnosis that lays itself out when it knows its width."""
-
-    def __init__(self, diagnosis: TrainingDiagnosis) -> None:
-        self.diagnosis = diagnosis
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line, indent in _lines(self.diagnosis):
-            if options.ascii_only:
-                line.plain = line.plain.translate(_ASCII)
-            width = min(options.max_width, _READABLE) - indent
-            for part in [line] if options.no_wrap or not line.plain else line.wrap(console, max(width, 20)):
-                part.rstrip()
-                yield Text(" " * indent) + part
-
-
-def _lines(diagnosis: TrainingDiagnosis) -> Iterator[tuple[Text, int]]:
+def _lines(diagnosis: TrainingDiagnosis) -> Iterator[Line]:
     yield Text(diagnosis.subject, "bold"), 0
     yield Text(), 0
     for finding in diagnosis.findings:

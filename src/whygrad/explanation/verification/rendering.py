@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from io import StringIO
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from rich.text import Text
 from whygrad.explanation.terms.rule import MINUS
 from whygrad.explanation.verification.report import Attempt, Cell, Row, Verification
 from whygrad.explanation.verification.verdicts import Verdict
+from whygrad.folding import plain
 
 #: Where lines are folded, however wide the terminal is.
 _READABLE = 110
@@ -154,10 +154,7 @@ class Shown:
 
 def text(found: Verification, width: int = 100) -> str:
     """Return a verification as plain text of so many columns."""
-    file = StringIO()
-    console = Console(file=file, width=width, color_system=None, force_jupyter=False, force_terminal=False)
-    console.print(renderable(found))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return plain(renderable(found), width)
 
 
 def html(found: Verification) -> str:
