@@ -16,7 +16,7 @@ from whygrad.diagnosis.training.calling import examine_calling, is_random
 from whygrad.diagnosis.training.curvature import open_directions
 from whygrad.diagnosis.training.data import examine_data
 from whygrad.diagnosis.training.flow import dead_units, suspect_dead, suspect_flow
-from whygrad.diagnosis.training.gradient import Mended, compared
+from whygrad.diagnosis.training.gradient import compared
 from whygrad.diagnosis.training.implied import with_implied_gradients
 from whygrad.diagnosis.training.learning import (
     examine_evaluation,
@@ -26,6 +26,7 @@ from whygrad.diagnosis.training.learning import (
     suspect_penalty,
     suspect_precision,
 )
+from whygrad.diagnosis.training.mending import Mended
 from whygrad.diagnosis.training.numbers import examine_numbers
 from whygrad.diagnosis.training.outputs import examine_outputs
 from whygrad.diagnosis.training.own import subject_of_model

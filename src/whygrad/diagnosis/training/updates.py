@@ -14,7 +14,8 @@ import numpy as np
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.gradient import factor_name, is_bias
+from whygrad.diagnosis.training.absent import is_bias
+from whygrad.diagnosis.training.factors import factor_name
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.rules import Rule, adam_from, right_rules, wrong_rules
 from whygrad.diagnosis.training.subject import CallFailed, Subject
