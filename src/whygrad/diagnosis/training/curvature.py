@@ -9,7 +9,8 @@ import numpy as np
 
 from whygrad.diagnosis.training.report import Evidence
 from whygrad.diagnosis.training.slopes import typical
-from whygrad.diagnosis.training.subject import CallFailed, OutOfTime, Subject
+from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Products with the Hessian that are made at most.

@@ -34,7 +34,8 @@ from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
 from whygrad.diagnosis.training.start import equal_units, examine_start, redrawn, unusual_weights
-from whygrad.diagnosis.training.subject import CallFailed, Clock, OutOfTime, Subject
+from whygrad.diagnosis.training.stopping import CallFailed, Clock, OutOfTime
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
 from whygrad.diagnosis.training.updates import examine_updates

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.training.batches import cast_batch
 from whygrad.diagnosis.training.mending import GradientEvidence, Mended
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.slopes import Slope, along, typical
-from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Calls in one place until which an earlier one's gradient may come.

@@ -7,9 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from whygrad.diagnosis.training.descent import Stepper
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
 from whygrad.diagnosis.training.start import fans, redrawn, unusual_weights
-from whygrad.diagnosis.training.subject import CallFailed, Stepper, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import run
 from whygrad.typing import Array, BoolArray

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.batches import rebuilt
 from whygrad.diagnosis.training.earlier_calls import left_behind
 from whygrad.diagnosis.training.explaining import explained
 from whygrad.diagnosis.training.labels import outputs
@@ -15,7 +16,8 @@ from whygrad.diagnosis.training.readings import Reading, read
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import class_indices, samples_of
 from whygrad.diagnosis.training.slopes import coarse, shaken, typical
-from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
 

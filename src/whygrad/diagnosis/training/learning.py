@@ -9,12 +9,14 @@ import numpy as np
 
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.adaptive import Adaptive
+from whygrad.diagnosis.training.batches import cast_batch, pair, rebuilt, sample_axes
 from whygrad.diagnosis.training.data import normalisation, unusual_size
 from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
 from whygrad.diagnosis.training.samples import all_samples, class_indices, samples_of
-from whygrad.diagnosis.training.subject import CallFailed, Subject, cast_batch, pair, rebuilt, sample_axes
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
 from whygrad.diagnosis.training.trials import constant_loss, run
 from whygrad.typing import Array

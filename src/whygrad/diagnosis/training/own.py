@@ -11,7 +11,8 @@ import numpy as np
 
 from whygrad import engines
 from whygrad.checking.watching import Event, first_not_finite, watched
-from whygrad.diagnosis.training.subject import Stepper, Subject
+from whygrad.diagnosis.training.descent import Stepper
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.errors import OptionError
 from whygrad.layers import Layer
 from whygrad.losses import cross_entropy

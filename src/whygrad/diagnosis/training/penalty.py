@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 
 
 def penalty(subject: Subject) -> dict[str, float]:

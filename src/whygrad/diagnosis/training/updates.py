@@ -17,7 +17,8 @@ from whygrad.diagnosis.training.recording import Recorded, recorded
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.rule_followed import follows, follows_wrong
 from whygrad.diagnosis.training.rules import adam_from, right_rules, wrong_rules
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.truncated import integral, truncated
 
 
