@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding
@@ -75,13 +76,19 @@ def _decays(fit: Fit) -> Finding | None:
     """Return that weight decay takes a large part of every parameter away."""
     if not fit.rate or fit.decay / fit.rate <= _DECAY:
         return None
-    return fault(
-        "update",
-        "regularisation_too_strong",
-        f"{_told(fit)}: each step takes {fit.decay:.3g} of every parameter away",
-        decay=fit.decay,
-        lesson="A decay that outweighs the gradients pulls the weights to 0, whatever the data say.",
-    )
+    return _too_strong(f"{_told(fit)}: each step takes {fit.decay:.3g} of every parameter away", decay=fit.decay)
+
+
+def given_decay(subject: Subject) -> list[Finding]:
+    """Return that the optimiser was given a weight decay that may be why little is learned."""
+    if subject.weight_decay <= _DECAY:
+        return []
+    return [_too_strong(f"the optimiser has a weight decay of {subject.weight_decay:g}")]
+
+
+def _too_strong(says: str, **evidence: Any) -> Finding:
+    lesson = "A decay that outweighs the gradients pulls the weights to 0, whatever the data say."
+    return fault("update", "regularisation_too_strong", says, lesson=lesson, **evidence)
 
 
 def _without_momentum(subject: Subject, fit: Fit) -> Finding | None:
