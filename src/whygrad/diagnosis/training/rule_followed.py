@@ -10,7 +10,7 @@ from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.factors import factor_name
 from whygrad.diagnosis.training.fitting import Fit
 from whygrad.diagnosis.training.report import Evidence, fault
-from whygrad.diagnosis.training.rules import Rule
+from whygrad.diagnosis.training.rules import REPLACES, Rule
 from whygrad.diagnosis.training.subject import Subject
 
 #: Weight decay, relative to the learning rate, from which on it may be why little is learned.
@@ -27,8 +27,7 @@ _RIGHT = {
 def follows(subject: Subject, fit: Fit) -> Evidence:
     """Judge steps that follow a right rule: their sign, their size, their decay, their momentum."""
     if abs(fit.decay - 1) < 1e-3:
-        replaces = "replaces the parameter by the step where it should subtract it"
-        return follows_wrong(replace(fit.rule, wrong=replaces))
+        return follows_wrong(replace(fit.rule, wrong=REPLACES))
     finding = _climbs(fit) or _scaled(subject, fit) or _decays(fit) or _without_momentum(subject, fit)
     return Evidence("updates", says=_told(fit)) if finding is None else Evidence("updates", (finding,))
 
