@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.flow import dead_units
 from whygrad.diagnosis.training.numbers import examine_numbers
 from whygrad.diagnosis.training.report import Evidence, Trial
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.units import dead_units
 
 
 def with_aftermath(subject: Subject, finding: Finding, given: Trial) -> Finding:

@@ -11,21 +11,18 @@ from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.aftermath import where_not_finite, with_aftermath
 from whygrad.diagnosis.training.calling import examine_calling, is_random
 from whygrad.diagnosis.training.data import examine_data
+from whygrad.diagnosis.training.evaluation import examine_evaluation
+from whygrad.diagnosis.training.fed import suspect_inputs, suspect_labels
 from whygrad.diagnosis.training.first_weights import suspect_weights
-from whygrad.diagnosis.training.flow import suspect_dead, suspect_flow
+from whygrad.diagnosis.training.flow import suspect_flow
 from whygrad.diagnosis.training.gradient import compared
 from whygrad.diagnosis.training.implied import with_implied_gradients
-from whygrad.diagnosis.training.learning import (
-    examine_evaluation,
-    examine_overfitting,
-    suspect_inputs,
-    suspect_labels,
-    suspect_penalty,
-    suspect_precision,
-)
 from whygrad.diagnosis.training.mending import Mended
 from whygrad.diagnosis.training.numbers import examine_numbers
 from whygrad.diagnosis.training.outputs import examine_outputs
+from whygrad.diagnosis.training.overfitting import examine_overfitting
+from whygrad.diagnosis.training.penalty import suspect_penalty
+from whygrad.diagnosis.training.precision import suspect_precision
 from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
@@ -36,6 +33,7 @@ from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Suspicion, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
+from whygrad.diagnosis.training.units import suspect_dead
 from whygrad.diagnosis.training.updates import examine_updates
 
 
