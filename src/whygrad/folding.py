@@ -17,6 +17,8 @@ ASCII = str.maketrans(
     | {"→": "->", "η": "eta", "λ": "lambda", "β": "beta", "₁": "1", "₂": "2", "√": "sqrt", "∞": "inf", "Σ": "sum"}
     | {"⁴": "^4", "‖": "|", "½": "1/2"}
 )
+#: The colours of a verdict: in a terminal, and in a notebook, where white on it can be read on any page.
+GOOD, DOUBTFUL, BAD = ("green", "#1a7f37"), ("yellow", "#8a6100"), ("red", "#cf222e")
 #: A line with its indentation, which is None where it is laid out already, as within a table.
 Line: TypeAlias = tuple[Text, int | None]
 

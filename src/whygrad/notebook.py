@@ -49,6 +49,17 @@ def said(sentence: str, *, bold: bool = False, dim: bool = False) -> str:
     return f'<div class="dim">{text}</div>' if dim else f"<div>{text}</div>"
 
 
+def badge(word: str, colour: str) -> str:
+    """Return a word in white on a colour, as a verdict is shown; it needs no style beside it.
+
+    Example:
+        >>> badge("right", "green")[-27:]
+        'padding:1px 8px">right</span>'
+    """
+    style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
+    return f'<span style="{style}">{escape(word)}</span>'
+
+
 def table(titles: Sequence[str], lines: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
     """Return a table.
 

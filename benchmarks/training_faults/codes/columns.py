@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from benchmarks.training_faults.codes.code import Code, xavier
 from benchmarks.training_faults.images import CLASSES, Images
+
+
+def sigmoid(z):
+    """Return 1 / (1 + e^-z)."""
+    return 1 / (1 + np.exp(-z))
+
+
+def first_params(rng, sizes, dtype):
+    """Return weights after Xavier and biases of zero, one after the other."""
+    params: list = []
+    for before, after in itertools.pairwise(sizes):
+        params += [xavier(rng, (after, before), before, after).astype(dtype), np.zeros((after, 1), dtype)]
+    return params
+
+
+def cost_of(cost, P, T, guard):  # noqa: N803 - as courses write it
+    """Return the mean cost of predictions and targets in columns."""
+    m = P.shape[1]
+    if cost == "cross":
+        return float(-np.sum(T * np.log(P + guard)) / m)
+    if cost == "binary":
+        return float(-np.sum(T * np.log(P + guard) + (1 - T) * np.log(1 - P + guard)) / m)
+    return float(0.5 * np.sum((P - T) ** 2) / m)
 
 
 def build(
@@ -26,13 +51,7 @@ def build(
     rng = np.random.default_rng([seed, 2])
     sizes = [images.features, *hidden, CLASSES]
     layers = len(sizes) - 1
-    params: list = []
-    for i in range(layers):
-        params += [xavier(rng, (sizes[i + 1], sizes[i]), *sizes[i : i + 2]).astype(dtype)]
-        params += [np.zeros((sizes[i + 1], 1), dtype)]
-
-    def sigmoid(z):
-        return 1 / (1 + np.exp(-z))
+    params = first_params(rng, sizes, dtype)
 
     def act(z):
         return sigmoid(z) if unit == "sigmoid" else np.tanh(z)
@@ -56,13 +75,7 @@ def build(
         return A
 
     def loss(params, batch):
-        P, T = forward(params, batch["x"])[-1], batch["t"]  # noqa: N806
-        m = batch["x"].shape[1]
-        if cost == "cross":
-            return float(-np.sum(T * np.log(P + guard)) / m)
-        if cost == "binary":
-            return float(-np.sum(T * np.log(P + guard) + (1 - T) * np.log(1 - P + guard)) / m)
-        return float(0.5 * np.sum((P - T) ** 2) / m)
+        return cost_of(cost, forward(params, batch["x"])[-1], batch["t"], guard)
 
     def gradients(params, batch):
         X, T = batch["x"], batch["t"]  # noqa: N806

@@ -8,6 +8,36 @@ from benchmarks.training_faults.codes.code import Code, he
 from benchmarks.training_faults.images import CLASSES, Images
 
 
+def im2col(x):
+    """Return what the nine taps of a 3x3 kernel see: (N, 9C, H·W)."""
+    n, c, h, w = x.shape
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    taps = [padded[:, :, r : r + h, s : s + w] for r in range(3) for s in range(3)]
+    return np.stack(taps, axis=2).reshape(n, c * 9, h * w)
+
+
+def spread(d, shape):
+    """Return the gradient of maps whose 2x2 blocks were averaged."""
+    n, f, h, w = shape
+    d = d.reshape(n, f, h // 2, 1, w // 2, 1) / 4
+    return np.broadcast_to(d, (n, f, h // 2, 2, w // 2, 2)).reshape(n, f, h * w)
+
+
+def back_through_norm(d, z_hat, scale, constant):
+    """Return the gradient of what was normalised; ``constant`` takes its statistics for constants."""
+    if constant:
+        return d * scale
+    return scale * (d - d.mean(axis=(0, 2), keepdims=True) - z_hat * (d * z_hat).mean(axis=(0, 2), keepdims=True))
+
+
+def output_delta(z, y):
+    """Return the gradient of the cross-entropy in the scores."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    d = e / e.sum(axis=1, keepdims=True)
+    d[np.arange(len(y)), y] -= 1
+    return d / len(y)
+
+
 def build(
     images: Images,
     seed: int,
@@ -30,11 +60,6 @@ def build(
         "b": np.zeros(CLASSES, dtype),
     }
 
-    def im2col(x):
-        padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
-        taps = [padded[:, :, r : r + h, s : s + w] for r in range(3) for s in range(3)]
-        return np.stack(taps, axis=2).reshape(len(x), c * 9, h * w)
-
     def forward(p, x):
         cols = im2col(x)
         z = np.einsum("fk,nkp->nfp", p["k"], cols)
@@ -56,22 +81,11 @@ def build(
     def gradients(p, batch):
         x, y = batch
         cols, z_hat, scale, u, pooled, z = forward(p, x)
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        d = e / e.sum(axis=1, keepdims=True)
-        d[np.arange(len(y)), y] -= 1
-        d /= len(y)
+        d = output_delta(z, y)
         out = {"W": pooled.T @ d, "b": d.sum(axis=0)}
-        d = (d @ p["W"].T).reshape(len(x), filters, h // 2, 1, w // 2, 1) / 4
-        d = np.broadcast_to(d, (len(x), filters, h // 2, 2, w // 2, 2)).reshape(u.shape)
-        d = d * (u > 0)
+        d = spread(d @ p["W"].T, (len(x), filters, h, w)) * (u > 0)
         out["g"], out["s"] = (d * z_hat).sum(axis=(0, 2)), d.sum(axis=(0, 2))
-        d = d * p["g"][:, None]
-        if bug == "statistics are constants":
-            d = d * scale
-        else:
-            d = scale * (
-                d - d.mean(axis=(0, 2), keepdims=True) - z_hat * (d * z_hat).mean(axis=(0, 2), keepdims=True)
-            )
+        d = back_through_norm(d * p["g"][:, None], z_hat, scale, bug == "statistics are constants")
         out["k"] = np.einsum("nfp,nkp->fk", d, cols)
         return {name: out[name] for name in p}
 

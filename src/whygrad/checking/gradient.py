@@ -11,7 +11,8 @@ import numpy as np
 
 from whygrad import validation
 from whygrad.checking import faults
-from whygrad.checking.functions import Backward, Evaluated, Function, as_gradient, named_inputs
+from whygrad.checking.backward import Backward, as_gradient
+from whygrad.checking.functions import Evaluated, Function, named_inputs
 from whygrad.checking.inputs import check_input
 from whygrad.checking.judging import Context
 from whygrad.checking.objectives import degenerate, objective_of, swapped

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from whygrad import validation
-from whygrad.checking.functions import as_gradient, by_name, called, named_inputs
+from whygrad.checking.backward import as_gradient, by_name
+from whygrad.checking.functions import called, named_inputs
 from whygrad.checking.judging import place
 from whygrad.checking.noise import deviation, typical
 from whygrad.checking.patterns import Sampled, axis_names, findings

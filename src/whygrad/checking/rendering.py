@@ -26,17 +26,17 @@ from whygrad.checking.wording import (
     findings_of,
     notes_of,
 )
-from whygrad.folding import Folded, Line, plain
+from whygrad.folding import BAD, DOUBTFUL, GOOD, Folded, Line, plain
+from whygrad.notebook import badge
 
 _INDENT, _GAP = 4, "  "
-#: The colours of a verdict: in a terminal, and in a notebook, where white on it can be read on any page.
 _COLOURS = {
-    Verdict.RIGHT: ("green", "#1a7f37"),
-    Verdict.KINK: ("yellow", "#8a6100"),
-    Verdict.UNDECIDED: ("yellow", "#8a6100"),
-    Verdict.WRONG: ("red", "#cf222e"),
-    Verdict.NOT_FINITE: ("red", "#cf222e"),
-    Verdict.FAULTY: ("red", "#cf222e"),
+    Verdict.RIGHT: GOOD,
+    Verdict.KINK: DOUBTFUL,
+    Verdict.UNDECIDED: DOUBTFUL,
+    Verdict.WRONG: BAD,
+    Verdict.NOT_FINITE: BAD,
+    Verdict.FAULTY: BAD,
 }
 
 
@@ -176,11 +176,8 @@ def _html_line(cells: Sequence[str], columns: Sequence[Column], tag: str = "td")
 
 
 def _html_cell(row: Row, column: Column) -> str:
-    cell = escape(column.cell(row))
-    if column is not VERDICT:
-        return cell
-    style = f"background:{_COLOURS[row.verdict][1]};color:#fff;border-radius:9px;padding:1px 8px"
-    return f'<span style="{style}">{cell}</span>'
+    cell = column.cell(row)
+    return badge(cell, _COLOURS[row.verdict][1]) if column is VERDICT else escape(cell)
 
 
 def _html_sentence(sentence: str, style: str = "") -> str:

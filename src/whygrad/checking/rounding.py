@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.checking.functions import Backward, as_gradient
+from whygrad.checking.backward import Backward, as_gradient
 from whygrad.checking.problem import Problem
 from whygrad.typing import Array
 

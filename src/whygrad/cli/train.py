@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,15 +15,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
 from whygrad.checking import INPUT, JITTER, Report, check_model
-from whygrad.cli import console
+from whygrad.cli import console, train_words
 from whygrad.cli.compiling import compile_for, rehearse_check
 from whygrad.cli.loading import showing_progress
 from whygrad.data import AUGMENTATIONS, COLOURS, DATASETS, FITS
 from whygrad.errors import GradientError, OptionError
-from whygrad.layers import count
 from whygrad.models import MODELS
 from whygrad.threads import set_num_threads
-from whygrad.training import RECIPES, Evaluation, Experiment, Recipe, Run, Step, evaluate, fit
+from whygrad.training import RECIPES, Experiment, Recipe, Run, evaluate, fit
 from whygrad.training.recipe import OPTIMIZERS, SCHEDULES, batches_in, prepare
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ if TYPE_CHECKING:
 
 #: Images of the sample on which gradients are checked.
 _SAMPLE = 4
-#: Pictures that could not be read and are named on the screen.
-_NAMED = 10
 #: Options that are no choices of a recipe.
 _OTHERS = ("ctx", "data", "recipe", "out", "resume", "check", "tensorboard", "watch", "as_json")
+#: Options that may be given for a run that is resumed.
+_WITH_RESUME = {"resume", "check", "tensorboard", "watch", "learning_rate", "as_json"}
 _FOLDER = "For a folder: "
 
 
@@ -122,48 +121,73 @@ def train(
     Example: `whygrad train mnist --epochs 2 --seed 1`
     """
     started = time.perf_counter()
-    given = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in ctx.params.items()
-        if name not in _OTHERS and value is not None
-    }
-    chosen = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if resume is not None and set(chosen) - {"resume", "check", "tensorboard", "watch", "learning_rate", "as_json"}:
-        remedy = "leave the other options out: the run remembers them"
-        raise OptionError("--resume", "a run and no other choices", "both", remedy)
-    made = Recipe.suited(data, recipe, **given)
+    if resume is not None:
+        _refuse_choices(ctx)
+    made = Recipe.suited(data, recipe, **_choices(ctx))
     # What is left to NumPy is too small to gain from threads of its own, which only get in the way of the kernels'.
     with threadpool_limits(1, "blas"), _board(tensorboard) as board:
-        with showing_progress() as progress:
-            experiment = prepare(made, progress=progress) if resume is None else None
-            run = _opened(resume, made, out, experiment, watch=bool(watch))
-            if resume is not None and learning_rate is not None:
-                run.amend(learning_rate)
-            set_num_threads(run.threads)
-            experiment = experiment or run.experiment(progress=progress)
+        if resume is None:
+            run, experiment = _begun(made, out, watch=bool(watch))
+        else:
+            run, experiment = _resumed(resume, learning_rate)
         shown = console.out() if not as_json else Console(quiet=True)
         summary = run.summary
         if summary is None:
-            try:
-                watching = run.watched if watch is None else watch
+            watching = run.watched if watch is None else watch
+            with _told_how_to_go_on(run):
                 summary = _train_and_report(run, experiment, shown, started, board, check=check, watch=watching)
-            except KeyboardInterrupt:
-                console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
-                raise typer.Exit(130) from None
         else:
-            accuracy = console.percent(float(summary["test_accuracy"]))
-            finished = f"is finished: test accuracy {accuracy} after {summary['epochs']} epochs."
-            shown.print(f"{console.plain(run.path)} {finished}")
+            train_words.say_finished(run, summary, shown)
     if as_json:
         console.print_json(summary)
 
 
-def _opened(
-    resume: Path | None, recipe: Recipe, out: Path | None, experiment: Experiment | None, *, watch: bool
-) -> Run:
-    if resume is not None:
-        return Run(resume)
-    return Run.create(recipe, out, facts=None if experiment is None else experiment.facts, watch=watch)
+def _choices(ctx: typer.Context) -> dict[str, Any]:
+    """Return the choices of a recipe among the options."""
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in ctx.params.items()
+        if name not in _OTHERS and value is not None
+    }
+
+
+def _refuse_choices(ctx: typer.Context) -> None:
+    """Refuse what a run that is resumed remembers.
+
+    Raises:
+        OptionError: such an option was given.
+    """
+    given = {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+    if given - _WITH_RESUME:
+        remedy = "leave the other options out: the run remembers them"
+        raise OptionError("--resume", "a run and no other choices", "both", remedy)
+
+
+def _begun(recipe: Recipe, out: Path | None, *, watch: bool) -> tuple[Run, Experiment]:
+    with showing_progress() as progress:
+        experiment = prepare(recipe, progress=progress)
+    run = Run.create(recipe, out, facts=experiment.facts, watch=watch)
+    set_num_threads(run.threads)
+    return run, experiment
+
+
+def _resumed(path: Path, learning_rate: float | None) -> tuple[Run, Experiment]:
+    run = Run(path)
+    if learning_rate is not None:
+        run.amend(learning_rate)
+    set_num_threads(run.threads)
+    with showing_progress() as progress:
+        return run, run.experiment(progress=progress)
+
+
+@contextmanager
+def _told_how_to_go_on(run: Run) -> Iterator[None]:
+    """End the program when it is interrupted, and say how to continue."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print_error(f"interrupted; continue with: whygrad train --resume {run.path}")
+        raise typer.Exit(130) from None
 
 
 def _train_and_report(
@@ -176,13 +200,13 @@ def _train_and_report(
     check: bool,
     watch: bool,
 ) -> dict[str, Any]:
-    _introduce(run, experiment, shown)
+    train_words.introduce(run, experiment, shown)
     compile_for(lambda: _rehearse(run, experiment, check=check, watch=watch))
     if check:
         _check_gradients(run, experiment, shown)
     _train(run, experiment, board, watch=watch)
     summary, result = run.finish(experiment, time.perf_counter() - started)
-    _report(run, experiment, summary, result, shown)
+    train_words.report(run, experiment, summary, result, shown)
     return summary
 
 
@@ -212,30 +236,6 @@ def _rehearse(run: Run, experiment: Experiment, *, check: bool, watch: bool) -> 
         exact = {name: array.astype(np.float64) for name, array in params.items()}
         images, labels = data.images[:_SAMPLE].astype(np.float64), data.labels[:_SAMPLE]
         rehearse_check(experiment.model, exact, images, labels, experiment.loss)
-
-
-def _introduce(run: Run, experiment: Experiment, shown: Console) -> None:
-    recipe, data = run.recipe, experiment.train
-    held_out = f", {len(experiment.validation.labels)} for validation" if experiment.validation else ""
-    shown.print(
-        f"[bold]{console.plain(recipe.request.name)}[/]: {len(data.labels)} training images{held_out},"
-        f" {len(experiment.test.labels)} test"
-        f" images, {'x'.join(map(str, data.image_shape))}, {len(data.classes)} classes"
-    )
-    _name_skipped(experiment.facts.skipped)
-    changes = f", augmented by {console.plain(recipe.augment)}" if recipe.augment else ""
-    shown.print(
-        f"[bold]{recipe.model}[/]: {count(experiment.model):,} parameters; {recipe.optimizer}, {recipe.schedule},"
-        f" {recipe.epochs} epochs{changes}, seed {recipe.seed}"
-    )
-
-
-def _name_skipped(skipped: dict[str, str]) -> None:
-    """Name the pictures that could not be read, the first ones where there are many."""
-    for path, reason in list(skipped.items())[:_NAMED]:
-        console.print_error(f"{path}: left out, {reason}")
-    if len(skipped) > _NAMED:
-        console.print_error(f"{len(skipped) - _NAMED} more pictures left out; all stand in the run's config.json")
 
 
 def _checked(run: Run, experiment: Experiment) -> Report:
@@ -296,42 +296,10 @@ def _train(run: Run, experiment: Experiment, board: TensorBoard | None, *, watch
                 if board is not None:
                     board.write(step, **run.validation)
                 if looking is not None:
-                    line = _epoch_line(step, run.recipe.epochs)
+                    line = train_words.epoch_line(step, run.recipe.epochs)
                     epoch, _, now = line.partition("  ")
                     bar.update(task, completed=step.step, description=epoch, now=now)
                     if step.ends_epoch:
                         looking.print(line)
         finally:
             steps.close()  # type: ignore[attr-defined]  # writes the checkpoint of the last step
-
-
-def _epoch_line(step: Step, epochs: int) -> str:
-    width = len(str(epochs))
-    accuracy = "" if step.epoch_accuracy is None else f"  accuracy {console.percent(step.epoch_accuracy):>8}"
-    return f"epoch {step.epoch:>{width}}/{epochs}  loss {step.epoch_loss:.4f}{accuracy}"
-
-
-def _report(run: Run, experiment: Experiment, summary: dict[str, Any], result: Evaluation, shown: Console) -> None:
-    total = len(experiment.test.labels)
-    right = round(result.accuracy * total)
-    shown.print(
-        f"\n[bold green]test accuracy {console.percent(result.accuracy)}[/] ({right} of {total}),"
-        f" after {summary['epochs']} epochs in {summary['seconds']:.1f} s\n"
-    )
-    shown.print("Each row is a class, each column what its images were taken for:")
-    shown.print(console.confusion_table(result.confusion, experiment.test.classes))
-    shown.print(f"The run is in [bold]{console.plain(run.path)}[/]. What to try next:")
-    request = run.recipe.request
-    name = request.data if request.named else shlex.quote(request.data)
-    of = "" if request.data == DATASETS[0] else f" {name}"
-    if request.data_dir is not None:
-        of += f" --data-dir {shlex.quote(str(request.data_dir))}"
-    commands = {
-        f"whygrad info {run.path}": "its network and epochs",
-        f"whygrad predict {run.path} IMAGE.png": "what it makes of your own image",
-        f"whygrad report {run.path}": "a page with curves, mistakes and filters",
-        f"whygrad train{of} --seed {run.recipe.seed + 1}": "how much of it was luck",
-    }
-    width = max(map(len, commands))
-    for command, what in commands.items():
-        shown.print(f"  [cyan]{console.plain(f'{command:<{width}}')}[/]  {what}")

@@ -13,10 +13,11 @@ from whygrad import engines
 from whygrad.diagnosis.adapting import Result, as_array
 from whygrad.diagnosis.axes import Reading, readings_of
 from whygrad.diagnosis.catalogue import Subject
-from whygrad.diagnosis.functions import conventions
+from whygrad.diagnosis.conventions import conventions
 from whygrad.diagnosis.hypotheses import EXACT, SINGLE
 from whygrad.diagnosis.joined import activation_inside, over
-from whygrad.diagnosis.judging import Outcome, judge
+from whygrad.diagnosis.judging import judge
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement

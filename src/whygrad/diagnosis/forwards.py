@@ -10,7 +10,8 @@ import numpy as np
 from whygrad.diagnosis.adapting import Code
 from whygrad.diagnosis.catalogue import Subject
 from whygrad.diagnosis.differences import differences
-from whygrad.diagnosis.judging import Outcome, judge
+from whygrad.diagnosis.judging import judge
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.typing import Array
 

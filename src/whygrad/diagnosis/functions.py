@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,15 @@ from whygrad.checking.time_limit import Limited
 from whygrad.diagnosis import masks
 from whygrad.diagnosis.adapting import Code, Result
 from whygrad.diagnosis.catalogue import Subject
-from whygrad.diagnosis.domains import domains
+from whygrad.diagnosis.conventions import conventions, excused
 from whygrad.diagnosis.forwards import with_forward
 from whygrad.diagnosis.hints import source_of
 from whygrad.diagnosis.joined import activation_inside, over
-from whygrad.diagnosis.judging import Outcome, judge, judged
+from whygrad.diagnosis.judging import judged
 from whygrad.diagnosis.layer_objects import LayerCode, is_layer
-from whygrad.diagnosis.layouts import Layout
+from whygrad.diagnosis.layouts import Layout, default_weights, layouts, read_as
 from whygrad.diagnosis.local_factor import as_formula
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.own import own_subject, recognised
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.registry import subject as subject_of
@@ -180,7 +180,7 @@ def _judged(
         drawn_anew = subject.name == "dropout" and masks.resampled(outcomes) is not None
         told = {} if drawn_anew else changing(code, outcomes)
         findings = judged(subject, [o for o in code.outputs if o not in told], outcomes, source)
-        findings = _excused(subject, conventions(findings), outcomes, source)
+        findings = excused(subject, conventions(findings), outcomes, source)
         findings = [as_formula(subject, finding, code, outcomes) for finding in findings]
         findings = [with_proportion(of_what_is_left(f, outcomes), code, outcomes) for f in findings]
         if subject.name == "dropout":
@@ -223,14 +223,6 @@ def _laid_out(
     return code, [] if chosen == layouts(subject)[0] else [read_as(subject, chosen)]
 
 
-def read_as(subject: Subject, layout: Layout) -> str:
-    """Return how arrays were read, as a note."""
-    weights = {"IO": "(in, out)", "OI": "(out, in)"}.get(layout.weights, layout.weights)
-    told = [f"images as {layout.images}"] if subject.name.endswith("2d") else []
-    told += [f"weights as {weights}"] if "w" in subject.inputs else []
-    return f"read with {' and '.join(told)}, which fits your shapes"
-
-
 def _fits(probe: Probe, result: Result) -> float:
     """Return how well the shapes of the results fit, from 0 to 1; a little more where the numbers are right."""
     if result.error is not None:
@@ -244,23 +236,6 @@ def _fits(probe: Probe, result: Result) -> float:
         right = fits and np.allclose(result.y, probe.y, rtol=1e-5, atol=1e-8)
         return (len(shaped) + len(numbers) + fits + right) / (2 * len(result.outputs) + 2)
     return (len(shaped) + len(numbers)) / max(2 * len(result.outputs), 1)
-
-
-def layouts(subject: Subject) -> list[Layout]:
-    """Return the layouts that code of this operation may have, the usual one first."""
-    if subject.name == "linear":
-        return [Layout(weights="IO"), Layout(weights="OI")]
-    if subject.name in ("conv2d", "conv_transpose2d"):
-        orders = [("NCHW", "FCRS"), ("NHWC", "HWIO"), ("NHWC", "FCRS"), ("NCHW", "HWIO"), ("NHWC", "OHWI")]
-        return [Layout(images, weights) for images, weights in orders]
-    if "x" in subject.inputs and subject.name.endswith("2d"):
-        return [Layout(), Layout("NHWC")]
-    return [Layout()]
-
-
-def default_weights(subject: Subject) -> str:
-    """Return the usual order of the weights' axes."""
-    return layouts(subject)[0].weights
 
 
 def _remarks(outcomes: Sequence[Outcome]) -> list[str]:
@@ -277,51 +252,3 @@ def _remarks(outcomes: Sequence[Outcome]) -> list[str]:
             f"it refuses {len(refused)} of the {len(outcomes)} sizes that were tried: {refused[0].result.error}"
         )
     return said
-
-
-def conventions(findings: list[Finding]) -> list[Finding]:
-    """Return the findings, a factor that all gradients share being told as a convention.
-
-    One factor for every output is a loss that was averaged or summed. One that the outputs do not share is a bug.
-    """
-    factors = {f.output: f.evidence.get("factor_name") for f in findings}
-    names = set(factors.values())
-    if len(findings) < 2 or len(names) != 1 or None in names or "-1" in names:
-        return findings
-    (name,) = names
-    says = (
-        f"{{}} is {name} times the gradient of Σ dy·y, as all the others are: a convention of the loss (mean or "
-        f"sum); the learning rate means {name} of what it otherwise would"
-    )
-    return [
-        Finding(
-            output=f.output, verdict=Judgement.CONVENTION, cause=f.cause, also=f.also,
-            says=says.format(f"your {f.output}"),
-            evidence=f.evidence, where=f.where, lesson=f.lesson,
-        )
-        for f in findings
-    ]  # fmt: skip
-
-
-def _excused(subject: Subject, findings: list[Finding], outcomes: Sequence[Outcome], source: str) -> list[Finding]:
-    """Return the findings; what one gradient is judged for holds for the others as well.
-
-    Code that fails somewhere because of one gradient says nothing against the others, and an output that is right
-    at the sizes for which another one was judged is not wrong because it is not at others.
-    """
-    told = [f for f in findings if f.cause is not None and f.verdict is not Judgement.ERROR]
-    if not told:
-        return findings
-    sizes = {f.evidence.get("sizes") for f in told} - {None}
-    inside = [d.probes for d in domains([o.probe for o in outcomes]) if d.name in sizes]
-    kept = [o for o in outcomes if not inside or o.probe.name in inside[0]]
-    return [_excused_one(subject, finding, kept if inside else None, source) for finding in findings]
-
-
-def _excused_one(subject: Subject, finding: Finding, kept: list[Outcome] | None, source: str) -> Finding:
-    if finding.verdict is Judgement.ERROR:
-        return Finding(output=finding.output, verdict=Judgement.RIGHT, notes=("where the code runs",))
-    if finding.cause is None and kept is not None and not finding.verdict.good:
-        again = judge(subject, finding.output, kept, source)
-        return replace(again, notes=("at these sizes",)) if again.fine else finding
-    return finding

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import ImpossibleError
-from whygrad.diagnosis.chains import LAST, LOSSES, PENALTIES, Chain, Stage, adding, forward, target_like
+from whygrad.diagnosis.chains import Chain, Stage, adding, forward
+from whygrad.diagnosis.endings import LAST, LOSSES, PENALTIES, target_like
 from whygrad.diagnosis.residuals import with_skips
 from whygrad.typing import Array
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.catalogue import Build, Joints, Mistake, Subject, mistake
-from whygrad.diagnosis.judging import Outcome
 from whygrad.diagnosis.mistakes import changes
 from whygrad.diagnosis.mistakes.activations import sigma
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.typing import Array
 

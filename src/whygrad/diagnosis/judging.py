@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
-from whygrad.diagnosis.adapting import Result
 from whygrad.diagnosis.catalogue import Mistake, Subject, predict
 from whygrad.diagnosis.composition import composed, overwritten, turned, uniform
 from whygrad.diagnosis.domains import Domain, domains
 from whygrad.diagnosis.hints import preferred
-from whygrad.diagnosis.hypotheses import (
-    EXACT,
-    SINGLE,
-    Hypothesis,
-    Sample,
-    Search,
-    patience_of,
-    right_of,
-    same,
-    search,
-    shared,
-)
+from whygrad.diagnosis.hypotheses import Hypothesis, Sample, Search, patience_of, right_of, same, search, shared
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.localising import localised
+from whygrad.diagnosis.outcomes import Outcome, right, sample_of
 from whygrad.diagnosis.placing import cut
-from whygrad.diagnosis.probes import Probe
+from whygrad.diagnosis.regularising import regulariser
 from whygrad.diagnosis.report import Finding, Judgement
+from whygrad.diagnosis.sizes import failing_label, places, tagged
 from whygrad.diagnosis.updating import updated
 from whygrad.diagnosis.wording import beside, causes_of, undecided, written
-from whygrad.typing import Array
 
-#: Relative difference up to which a gradient is right: rounding, and small constants such as 1e-8 in a denominator.
-RIGHT = 1e-6
 #: Entries that have to be wrong where not all sizes are judged, and seconds of the processor for one output.
 ENOUGH, PATIENCE = 12, 1.0
-
-
-#: Numbers that there have to be for a factor of a parameter to be read off.
-FEW = 4
-
-
-class Outcome(NamedTuple):
-    """One probe and what the code gave there."""
-
-    probe: Probe
-    result: Result
 
 
 def judge(
@@ -149,39 +124,6 @@ def _reachable(subject: Subject, output: str, known: Sequence[Sample]) -> bool:
     return False
 
 
-def sample_of(outcome: Outcome, output: str, precision: float | None = None) -> Sample:
-    """Return what a call gave for one output, with the precision that it can have."""
-    value = outcome.result.y if output == "y" else outcome.result.outputs.get(output)
-    if precision is None:
-        precision = EXACT if value is None else _precision(value)
-    return Sample(outcome.probe, value, precision)
-
-
-def _precision(value: Array) -> float:
-    """Return how exact results can be: float32 ones have entries that float32 can hold."""
-    with np.errstate(over="ignore"):
-        single = value.size >= 4 and bool((value.astype(np.float32).astype(np.float64) == value).all())
-    whole = bool((value == np.round(value, 3)).all())
-    return SINGLE if single and not whole else EXACT
-
-
-def right(sample: Sample, output: str) -> bool:
-    """Whether an output is right at a probe; at ties any fair choice is."""
-    assert sample.value is not None
-    precision = max(RIGHT, sample.precision)
-    truth = right_of(sample.probe, output)
-    if same(sample.value, truth, precision):
-        return True
-    # An axis of size 1 more or less, as keepdims leaves it, holds the same numbers.
-    squeezed = sample.value.squeeze(), truth.squeeze()
-    if output not in ("dx", "y") and squeezed[0].shape == squeezed[1].shape and same(*squeezed, precision):
-        return True
-    others = sample.probe.subject.alternatives
-    if others is None:
-        return False
-    return any(same(sample.value, other, precision) for other in others(sample.probe, output))
-
-
 def _nothing(subject: Subject, output: str, outcomes: Sequence[Outcome]) -> Finding:
     errors = [o.result.error for o in outcomes if o.result.error]
     if errors:
@@ -212,54 +154,11 @@ def _right(output: str, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) 
         return Finding(
             output=output, verdict=Judgement.ERROR, cause=label,
             says=f"your {output} is right where the code runs, but it fails: {error}",
-            where=_tagged([o.probe for o in failed], [o.probe for o in outcomes if o not in failed], "fails",
+            where=tagged([o.probe for o in failed], [o.probe for o in outcomes if o not in failed], "fails",
                           names),
             lesson=LESSONS.get(label or "", ""),
         )  # fmt: skip
     return Finding(output=output, verdict=Judgement.RIGHT)
-
-
-def failing_label(failed: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str | None:
-    """Return the cause of code that is right where it runs and fails elsewhere, where the sizes tell it."""
-    running = [o.probe for o in outcomes if o.result.error is None]
-    tag = _separating([o.probe for o in failed], running)
-    causes = {
-        "a remainder that the stride leaves": "stride_remainder_dropped",
-        "images that are not square": "height_width_mixed_up",
-        "kernels that are not square": "height_width_mixed_up",
-        "windows that are not square": "height_width_mixed_up",
-        "padding > 0": "padding_not_cropped",
-        "different numbers of channels and filters": "channel_axes_not_swapped",
-        "stride > 1": "stride_not_dilated",
-    }
-    return causes.get(tag or "")
-
-
-def places(samples: Sequence[Sample], output: str) -> str:
-    """Return at which sizes an output is right and at which it is wrong."""
-    known = [s for s in samples if s.value is not None]
-    bad = [s.probe for s in known if not right(s, output)]
-    good = [s.probe for s in known if right(s, output)]
-    if not good:
-        noun = "points" if bad[0].subject.name in ("network", "loss") else "sizes"
-        return f"wrong at all {len(bad)} {noun} that were tried" if len(bad) > 1 else ""
-    return _tagged(bad, good, "wrong", [p.name for p in bad])
-
-
-def _tagged(bad: Sequence[Probe], good: Sequence[Probe], verb: str, names: Sequence[str]) -> str:
-    tag = _separating(bad, good)
-    if tag:
-        return f"{verb} for {tag}, right elsewhere: that is why it may go unnoticed"
-    hidden = [p.name for p in good]
-    return f"{verb} at: {'; '.join(names)}. Right at: {'; '.join(hidden)}"
-
-
-def _separating(bad: Sequence[Probe], good: Sequence[Probe]) -> str | None:
-    tags = sorted(set().union(*(p.tags for p in (*bad, *good))) if bad or good else ())
-    for tag in tags:
-        if all(tag in p.tags for p in bad) and not any(tag in p.tags for p in good):
-            return tag
-    return None
 
 
 def _explained(
@@ -338,41 +237,3 @@ def _unexplained(subject: Subject, output: str, wrong: Sequence[Sample], where: 
         "explains it",
         where=where, notes=tuple(notes), evidence=rival, fix=subject.lines.get(output, ""),
     )  # fmt: skip
-
-
-def regulariser(output: str, known: Sequence[Sample]) -> Finding | None:
-    """Return the finding if all that differs is a multiple of a parameter or of its signs, as of a regulariser."""
-    name = output.removeprefix("d")
-    shapes: tuple[tuple[str, Callable[[Array], Array], Callable[[float], str]], ...] = (
-        (name, lambda a: a, lambda c: f"{c / 2:.4g}·Σ{name}²"),
-        (f"the signs of {name}", np.sign, lambda c: f"{c:.4g}·Σ|{name}|"),
-    )
-    for what, added, term in shapes:
-        factors = [_multiple(s, right_of(s.probe, output), s.probe.inputs.get(name), added) for s in known]
-        told = [c for c in factors if c is not None]
-        if (
-            sum(s.value.size for s in known if s.value is not None) < FEW
-        ):  # a multiple fits one number, whatever it is
-            return None
-        if name == "x" or not told or len(told) < len(factors) or np.ptp(told) > 1e-6 * max(map(abs, told)):
-            continue
-        return Finding(
-            output=output, verdict=Judgement.WRONG, cause="regulariser_gradient_wrong",
-            says=f"your {output} is right plus {told[0]:.4g} times {what}: a regulariser's gradient, which "
-            + ("no loss of this layer has" if told[0] > 0 else "is left out or has the wrong sign"),
-            evidence={"misfit": 0.0, "probes": len(known), "factor": told[0]},
-            fix=f"add it where the loss has {term(abs(told[0]))}",
-            lesson=LESSONS["regulariser_gradient_wrong"],
-        )  # fmt: skip
-    return None
-
-
-def _multiple(sample: Sample, truth: Array, array: Array | None, added: Callable[[Array], Array]) -> float | None:
-    """Return c where a result is right plus c times something made of a parameter; None where it is not."""
-    if array is None or sample.value is None or sample.value.shape != truth.shape != ():
-        return None
-    rest, term = sample.value - truth, added(array)
-    c = float(rest.ravel() @ term.ravel()) / max(float(term.ravel() @ term.ravel()), 1e-300)
-    if np.abs(rest - c * term).max(initial=0) > 1e-6 * np.abs(sample.value).max(initial=1e-300):
-        return None
-    return c

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whygrad.diagnosis.catalogue import Subject
 from whygrad.typing import Array
 
 
@@ -45,3 +46,28 @@ class Layout:
         """Return a usual shape as the person orders it."""
         axes = self._axes(name, len(shape))
         return shape if axes is None else tuple(shape[axis] for axis in axes)
+
+
+def layouts(subject: Subject) -> list[Layout]:
+    """Return the layouts that code of this operation may have, the usual one first."""
+    if subject.name == "linear":
+        return [Layout(weights="IO"), Layout(weights="OI")]
+    if subject.name in ("conv2d", "conv_transpose2d"):
+        orders = [("NCHW", "FCRS"), ("NHWC", "HWIO"), ("NHWC", "FCRS"), ("NCHW", "HWIO"), ("NHWC", "OHWI")]
+        return [Layout(images, weights) for images, weights in orders]
+    if "x" in subject.inputs and subject.name.endswith("2d"):
+        return [Layout(), Layout("NHWC")]
+    return [Layout()]
+
+
+def default_weights(subject: Subject) -> str:
+    """Return the usual order of the weights' axes."""
+    return layouts(subject)[0].weights
+
+
+def read_as(subject: Subject, layout: Layout) -> str:
+    """Return how arrays were read, as a note."""
+    weights = {"IO": "(in, out)", "OI": "(out, in)"}.get(layout.weights, layout.weights)
+    told = [f"images as {layout.images}"] if subject.name.endswith("2d") else []
+    told += [f"weights as {weights}"] if "w" in subject.inputs else []
+    return f"read with {' and '.join(told)}, which fits your shapes"

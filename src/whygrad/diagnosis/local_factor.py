@@ -9,8 +9,8 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import Result
 from whygrad.diagnosis.catalogue import Subject
-from whygrad.diagnosis.judging import Outcome
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding
 from whygrad.typing import Array, IntArray

@@ -13,9 +13,10 @@ from whygrad.diagnosis.adapting import Result, as_array, guarded
 from whygrad.diagnosis.catalogue import Joints, Subject
 from whygrad.diagnosis.differences import differences
 from whygrad.diagnosis.hints import source_of
-from whygrad.diagnosis.judging import Outcome, judge
+from whygrad.diagnosis.judging import judge
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.mistakes.losses import loss_mistakes
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
 from whygrad.errors import CheckError, OptionError

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from whygrad.diagnosis.judging import Outcome
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 

@@ -8,12 +8,12 @@ from html import escape
 from rich.text import Text
 
 from whygrad.diagnosis.report import Diagnosis, Finding, Judgement
-from whygrad.folding import Folded, Line, plain
+from whygrad.folding import BAD, DOUBTFUL, GOOD, Folded, Line, plain
+from whygrad.notebook import badge
 
 _INDENT = 4
 MARKS = {Judgement.RIGHT: "✓", Judgement.CONVENTION: "~"}
-_COLOURS = {Judgement.RIGHT: ("green", "#1a7f37"), Judgement.CONVENTION: ("yellow", "#8a6100")}
-_WRONG = ("red", "#cf222e")
+_COLOURS = {Judgement.RIGHT: GOOD, Judgement.CONVENTION: DOUBTFUL}
 #: Of what is said beside the sentences.
 _STYLES = {"evidence": "dim", "with": "dim", "fix": "cyan"}
 
@@ -101,7 +101,7 @@ def _lines(diagnosis: Diagnosis) -> Iterator[Line]:
     yield Text(), 0
     width = max((len(finding.output) for finding in diagnosis.findings), default=0)
     for i, finding in enumerate(diagnosis.findings):
-        colour = _COLOURS.get(finding.verdict, _WRONG)[0]
+        colour = _COLOURS.get(finding.verdict, BAD)[0]
         line = Text(f"{finding.output:<{width}}  ").append(
             f"{MARKS.get(finding.verdict, '✗')} {finding.verdict}", colour
         )
@@ -152,13 +152,9 @@ def html(diagnosis: Diagnosis) -> str:
     """
     blocks = []
     for i, finding in enumerate(diagnosis.findings):
-        colour = _COLOURS.get(finding.verdict, _WRONG)[1]
-        style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"
+        verdict = badge(str(finding.verdict), _COLOURS.get(finding.verdict, BAD)[1])
         cause = f" <b>{escape(finding.cause)}</b>" if finding.cause else ""
-        blocks.append(
-            f'<div style="margin-top:6px">{escape(finding.output)} <span '
-            f'style="{style}">{escape(str(finding.verdict))}</span>{cause}</div>'
-        )
+        blocks.append(f'<div style="margin-top:6px">{escape(finding.output)} {verdict}{cause}</div>')
         like = _like(diagnosis.findings[:i], finding)
         for title, sentence in [("", f"Like {like}.")] if like else details(finding):
             shown = f"<code>{escape(sentence)}</code>" if title == "fix" else escape(sentence)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from whygrad.diagnosis.catalogue import Subject
-from whygrad.diagnosis.judging import Outcome
 from whygrad.diagnosis.layer_objects import is_layer
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.signatures import NAMES, parameters, unread
 

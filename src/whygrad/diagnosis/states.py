@@ -10,8 +10,8 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import Code
 from whygrad.diagnosis.hypotheses import same
-from whygrad.diagnosis.judging import RIGHT, Outcome
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.outcomes import RIGHT, Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.typing import Array

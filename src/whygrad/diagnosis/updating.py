@@ -16,7 +16,7 @@ from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.typing import Array
 
 if TYPE_CHECKING:
-    from whygrad.diagnosis.judging import Outcome
+    from whygrad.diagnosis.outcomes import Outcome
 
 LABEL = "weights_updated_before_dx"
 FIX = "compute dx with the weights of the forward pass, and update them after that"

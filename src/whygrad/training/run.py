@@ -11,50 +11,32 @@ stopped.json          why the monitor stopped the run, until it is resumed
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
-
 from whygrad.data import Progress
-from whygrad.errors import DataError, FileError, NonFiniteError, OptionError, WhygradError
-from whygrad.layers import Layer, count
+from whygrad.errors import DataError, FileError, OptionError, WhygradError
 from whygrad.threads import MOST_THREADS, get_num_threads
 from whygrad.training.checkpoint import Checkpoints
-from whygrad.training.early_stopping import EarlyStopping
-from whygrad.training.evaluate import Evaluation, evaluate
+from whygrad.training.evaluate import Evaluation
 from whygrad.training.facts import Facts
-from whygrad.training.files import (
-    pack_arrays,
-    pack_json,
-    read_file,
-    read_json,
-    sweep,
-    unpack_arrays,
-    unwritable,
-    write_directory,
-    write_file,
-)
-from whygrad.training.fit import Step, fit
-from whygrad.training.lost import STOPPED, lost_error, next_step, read_stopped, restore
-from whygrad.training.metrics import Metrics
+from whygrad.training.files import pack_json, read_json, unwritable, write_directory, write_file
+from whygrad.training.fit import Step
+from whygrad.training.lost import read_stopped
 from whygrad.training.monitor import Monitor
+from whygrad.training.parameters import BEST, MODEL, check_parameters, read_parameters
 from whygrad.training.recipe import Experiment, Plan, Recipe, plan, prepare
-from whygrad.training.state import beginning, generator
+from whygrad.training.stepping import alone, train_run
+from whygrad.training.summary import read_summary, write_summary
 from whygrad.typing import Array
 from whygrad.version import __version__
 
-_CONFIG, _SUMMARY, _MODEL, _BEST = "config.json", "summary.json", "model.safetensors", "best.safetensors"
-_CHECKPOINTS = "checkpoints"
+_CONFIG, _CHECKPOINTS = "config.json", "checkpoints"
 
 
 class Run:
@@ -186,14 +168,7 @@ class Run:
         Raises:
             FileError: it is damaged.
         """
-        if not (self.path / _SUMMARY).exists():
-            return None
-        summary = read_json(self.path / _SUMMARY)
-        for name in ("test_accuracy", "seconds", "epochs"):
-            if type(summary.get(name)) not in (int, float):
-                remedy = "delete it and finish the run again with --resume"
-                raise FileError(str(self.path / _SUMMARY), f"{name} as a number", f"{summary.get(name)!r}", remedy)
-        return summary
+        return read_summary(self.path)
 
     def amend(self, learning_rate: float) -> None:
         """Go on with another learning rate from where the monitor stopped the run.
@@ -256,101 +231,18 @@ class Run:
             NonFiniteError: the loss is not finite any more, and there is no monitor.
             LostError: the monitor says that the run is lost, and why.
         """
-        with self._locked():
-            yield from self._steps(experiment, monitor, keep_gradients)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep every other process from training this run; the lock ends with the process, however it ends."""
-        if fcntl is None:
-            yield
-            return
-        handle = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            remedy = "wait for the other one, or start a new run"
-            raise FileError(str(self.path), "one process that trains it", "a second one", remedy) from None
-        try:
-            yield
-        finally:
-            os.close(handle)
-
-    def _steps(self, experiment: Experiment, monitor: Monitor | None, keep_gradients: bool) -> Iterator[Step]:
-        recipe, optimizer = self.recipe, experiment.optimizer
-        checkpoints = self._checkpoints(experiment)
-        for directory in (self.path, checkpoints.directory):
-            sweep(directory)
-        state = checkpoints.latest()
-        if state is None:
-            rng = np.random.default_rng(recipe.seed)
-            params = experiment.model.init(rng)
-            state = beginning(params, optimizer.init(params), rng)
-        check_parameters(self.path, experiment.model, state.params)
-        metrics = Metrics(self.path / "metrics.jsonl", state.step)
-        stopping = self._stopping(metrics)
-        if monitor is not None:
-            monitor.begin(state.params, state, metrics.records)
-        (self.path / STOPPED).unlink(missing_ok=True)
-        steps = fit(
-            experiment.model,
-            state.params,
-            experiment.train.images,
-            experiment.train.labels,
-            loss=experiment.loss,
-            optimizer=optimizer,
-            rng=generator(state.rng),
-            epochs=recipe.epochs,
-            batch_size=recipe.batch_size,
-            drop_last=recipe.drop_last,
-            augment=experiment.augment,
-            clip=experiment.clip,
-            resume=state,
-            keep_gradients=keep_gradients,
-        )
-        last = None
-        with closing(metrics):
-            try:
-                while stopping is None or not stopping.stopped:
-                    step = next_step(self.path, steps, monitor)
-                    if step is None:
-                        break
-                    signals = monitor.update(step) if monitor is not None else {}
-                    self.validation = self._validate(experiment, step, stopping)
-                    metrics.write(step, **self.validation, **signals)
-                    last = step
-                    if monitor is not None and monitor.lost is not None:
-                        raise lost_error(self.path, monitor.lost)
-                    if step.ends_epoch:
-                        metrics.sync()
-                        checkpoints.save(step)
+        with alone(self.path):
+            training = train_run(
+                self.path,
+                self.recipe,
+                experiment,
+                self._checkpoints(experiment),
+                monitor,
+                keep_gradients=keep_gradients,
+            )
+            with closing(training):
+                for step, self.validation in training:
                     yield step
-            finally:
-                if monitor is not None and monitor.lost is not None:
-                    restore(self.path, checkpoints, monitor.lost)
-                elif last is not None:
-                    checkpoints.save(last)
-
-    def _stopping(self, metrics: Metrics) -> EarlyStopping | None:
-        """Return the early stopping of the recipe, if any, as far as it came before this run was interrupted."""
-        if self.recipe.patience is None:
-            return None
-        stopping = EarlyStopping(self.recipe.patience)
-        for record in metrics.records:
-            if "validation_loss" in record:
-                stopping.update(record["validation_loss"])
-        return stopping
-
-    def _validate(self, experiment: Experiment, step: Step, stopping: EarlyStopping | None) -> dict[str, float]:
-        """Return the validation metrics at the end of an epoch, and keep the parameters if they are the best."""
-        if stopping is None or experiment.validation is None or not step.ends_epoch:
-            return {}
-        data = experiment.validation
-        result = evaluate(experiment.model, step.params, data.images, data.labels)
-        if stopping.update(result.loss):
-            write_file(self.path / _BEST, pack_arrays(step.params))
-        return {"validation_loss": result.loss, "validation_accuracy": result.accuracy}
 
     def finish(self, experiment: Experiment, seconds: float) -> tuple[dict[str, Any], Evaluation]:
         """Write the trained parameters and the summary of a run that is at its end.
@@ -362,30 +254,9 @@ class Run:
         state = self._checkpoints(experiment).latest()
         if state is None:
             raise FileError(str(self.path), "a checkpoint", "none", "resume the run first")
-        params = state.params
-        if self.recipe.patience is not None:
-            params = self._read_parameters(_BEST, experiment.model)
-        result, train = (
-            evaluate(experiment.model, params, data.images, data.labels)
-            for data in (experiment.test, experiment.train)
-        )
-        if not np.isfinite([result.loss, train.loss]).all():
-            remedy = "lower the learning rate"
-            raise NonFiniteError(str(self.path), "a finite loss at the end", f"{result.loss}", remedy)
-        write_file(self.path / _MODEL, pack_arrays(params))
-        summary = {
-            "test_accuracy": result.accuracy,
-            "test_loss": result.loss,
-            "train_loss": train.loss,
-            "train_accuracy": train.accuracy,
-            "epochs": state.epoch,
-            "steps": state.step,
-            "seconds": round(seconds, 3),
-            "parameters": count(experiment.model),
-            "run_dir": str(self.path),
-        }
-        write_file(self.path / _SUMMARY, pack_json(summary))
-        return summary, result
+        best = self.recipe.patience is not None
+        params = read_parameters(self.path / BEST, experiment.model) if best else state.params
+        return write_summary(self.path, experiment, state, params, seconds)
 
     def parameters(self, experiment: Experiment | Plan) -> dict[str, Array]:
         """Return the trained parameters, or those of the last checkpoint of a run that is not finished.
@@ -393,8 +264,8 @@ class Run:
         Raises:
             FileError: there are none, or they are damaged.
         """
-        if (self.path / _MODEL).exists():
-            return self._read_parameters(_MODEL, experiment.model)
+        if (self.path / MODEL).exists():
+            return read_parameters(self.path / MODEL, experiment.model)
         state = self._checkpoints(experiment).latest()
         if state is None:
             remedy = f"train it with: whygrad train --resume {self.path}"
@@ -415,36 +286,9 @@ class Run:
         facts = self.facts
         return plan(self.recipe, self.experiment().facts if facts is None else facts)
 
-    def _read_parameters(self, name: str, model: Layer) -> dict[str, Array]:
-        path = self.path / name
-        params = unpack_arrays(path, read_file(path))
-        check_parameters(path, model, params)
-        return params
-
 
 def _make_parents(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from None
-
-
-def check_parameters(path: Path, model: Layer, params: dict[str, Array]) -> None:
-    """Refuse parameters from ``path`` that are not those of the model, or not finite numbers.
-
-    Raises:
-        FileError: names, shapes or dtypes that differ, or NaN or infinity.
-    """
-    wanted = model.parameters()
-    remedy = "use the file of a model of the same architecture"
-    for name in sorted(wanted.keys() ^ params.keys()):
-        expected = f"{name} in the file" if name in wanted else f"no {name}, which the model does not have"
-        raise FileError(str(path), expected, "none" if name in wanted else "one", remedy)
-    for name, parameter in wanted.items():
-        array = params[name]
-        if array.shape != parameter.shape or array.dtype not in (np.float32, np.float64):
-            expected = f"{name} of shape {parameter.shape}, float32 or float64"
-            raise FileError(str(path), expected, f"{array.shape}, {array.dtype}", remedy)
-        if not np.isfinite(array).all():
-            remedy = "train again with a lower learning rate"
-            raise FileError(str(path), f"finite numbers in {name}", "NaN or infinity", remedy)

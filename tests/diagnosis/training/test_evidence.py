@@ -60,19 +60,23 @@ def test_each_says_what_it_could_not_test(examine):
     assert evidence.says or evidence.untested
 
 
+def quadratic(h, w, momentum=0.0):
+    """Return the descent of wᵀhw/2 from w."""
+    return Subject(
+        {"w": w},
+        None,
+        lambda p, _: float(p["w"] @ h @ p["w"] / 2),
+        lambda p, _: {"w": h @ p["w"]},
+        momentum=momentum,
+    )
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_curvature_against_the_eigenvalues_of_a_quadratic(momentum):
     rng = np.random.default_rng(0)
     a = rng.normal(size=(12, 12))
     h = a @ a.T
-    quadratic = Subject(
-        {"w": rng.normal(size=12)},
-        None,
-        lambda p, b: float(p["w"] @ h @ p["w"] / 2),
-        lambda p, b: {"w": h @ p["w"]},
-        momentum=momentum,
-    )
-    found = curvature(quadratic)
+    found = curvature(quadratic(h, rng.normal(size=12), momentum))
     largest = np.linalg.eigvalsh(h)[-1]
     assert found.largest == pytest.approx(largest, rel=0.01)
     assert found.limit == pytest.approx(2 * (1 + momentum) / largest, rel=0.01)
@@ -80,10 +84,7 @@ def test_curvature_against_the_eigenvalues_of_a_quadratic(momentum):
 
 def test_the_limit_parts_what_diverges_from_what_does_not():
     h = np.diag([1.0, 10.0])
-    quadratic = Subject(
-        {"w": np.ones(2)}, None, lambda p, b: float(p["w"] @ h @ p["w"] / 2), lambda p, b: {"w": h @ p["w"]}
-    )
-    limit = curvature(quadratic).limit
+    limit = curvature(quadratic(h, np.ones(2))).limit
     for share, grows in ((0.95, False), (1.05, True)):
         w = np.ones(2)
         for _ in range(200):

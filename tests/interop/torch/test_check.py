@@ -5,36 +5,22 @@ import time
 
 import pytest
 
+from tests.interop.torch.shared import (
+    ByHand,
+    Linear,
+    Product,
+    changed,
+    forgotten,
+    linear_inputs,
+    normal,
+    transposed,
+)
 from whygrad import CheckError, OptionError
 from whygrad.checking import Report, Verdict
 
 torch = pytest.importorskip("torch")
-Function, once_differentiable = torch.autograd.Function, torch.autograd.function.once_differentiable
+Function = torch.autograd.Function
 check = importlib.import_module("whygrad.interop.torch").check
-GENERATOR = torch.Generator().manual_seed(3)
-
-
-def normal(*shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=GENERATOR, dtype=dtype)
-
-
-class Linear(Function):
-    """y = x·wᵀ + b, as it should be; the mistakes below are planted in subclasses."""
-
-    @staticmethod
-    def forward(ctx, x, w, b):
-        ctx.save_for_backward(x, w)
-        return x @ w.t() + b
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, dy):
-        x, w = ctx.saved_tensors
-        return dy @ w, dy.t() @ x, dy.sum(dim=0)
-
-
-def linear_inputs():
-    return normal(4, 3), normal(5, 3), normal(5)
 
 
 class TestRight:
@@ -197,22 +183,6 @@ class Layer(torch.nn.Module):
         return self.frozen * Linear.apply(x, self.weight, self.bias)
 
 
-class ByHand(torch.nn.Module):
-    def __init__(self, factor=1.0):
-        super().__init__()
-        self.weight, self.bias = torch.nn.Parameter(normal(5, 3)), torch.nn.Parameter(normal(5))
-        self.factor = factor
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.weight.t() + self.bias
-
-    def backward(self, dy):
-        self.weight.grad = dy.t() @ self.x
-        self.bias.grad = self.factor * dy.sum(dim=0)
-        return dy @ self.weight
-
-
 class TestModules:
     def test_parameters_are_checked_and_nothing_is_changed(self):
         layer, x = Layer(), normal(4, 3)
@@ -264,24 +234,9 @@ class TestModules:
         assert "backward gives None in its place" in report["weight"].findings[0]
 
 
-def changed(**methods):
-    """Return Linear with another forward or backward."""
-    return type("Changed", (Linear,), {name: staticmethod(method) for name, method in methods.items()})
-
-
-def transposed(ctx, dy):
-    x, w = ctx.saved_tensors
-    return dy @ w, x.t() @ dy, dy.sum(dim=0)
-
-
 def averaged(ctx, dy):
     x, w = ctx.saved_tensors
     return dy @ w, dy.t() @ x, dy.mean(dim=0)
-
-
-def forgotten(ctx, dy):
-    x, w = ctx.saved_tensors
-    return dy @ w, dy.t() @ x, None
 
 
 def viewing(ctx, dy):
@@ -339,17 +294,17 @@ class TestPlanted:
         ],
     )
     def test_mistakes_of_backward(self, backward, name, said):
-        report = check(changed(backward=backward), linear_inputs())
+        report = check(changed(Linear, backward=backward), linear_inputs())
         assert not report.right
         assert report[name].verdict in (Verdict.WRONG, Verdict.NOT_FINITE)
         assert said in " ".join(report[name].findings), str(report)
 
     @pytest.mark.parametrize("backward", [viewing, by_strides, greedy, writing, half_precise])
     def test_what_the_numbers_alone_do_not_show(self, backward):
-        assert check(changed(backward=backward), linear_inputs(), habits=False).right
+        assert check(changed(Linear, backward=backward), linear_inputs(), habits=False).right
 
     def test_saved_tensors_that_backward_changes(self):
-        report = check(changed(backward=spoiling), linear_inputs())
+        report = check(changed(Linear, backward=spoiling), linear_inputs())
         assert not report.right
         assert "a second time" in str(report) or "backward writes to the input w" in str(report)
 
@@ -363,7 +318,7 @@ class TestPlanted:
         def backward(ctx, dy):
             return dy @ kept["w"], dy.t() @ kept["x"], dy.sum(dim=0)
 
-        report = check(changed(forward=forward, backward=backward), linear_inputs())
+        report = check(changed(Linear, forward=forward, backward=backward), linear_inputs())
         assert [str(row.verdict) for row in report] == ["wrong", "wrong", "right"]
         assert "where forward was called with other numbers before backward" in report["x"].findings[0]
 
@@ -375,7 +330,7 @@ class TestPlanted:
         def backward(ctx, dy):
             return dy @ ctx.w, dy.t() @ ctx.x, dy.sum(dim=0)
 
-        report = check(changed(forward=forward, backward=backward), linear_inputs())
+        report = check(changed(Linear, forward=forward, backward=backward), linear_inputs())
         assert report.right
         (remark,) = report.findings
         assert "changes the gradient of w without a word: save tensors with ctx.save_for_backward" in remark
@@ -475,7 +430,7 @@ class TestPlanted:
             x, w = ctx.saved_tensors
             return dy @ w, (dy.t() @ x.to(torch.float64)), dy.sum(dim=0)
 
-        report = check(changed(backward=backward), linear_inputs())
+        report = check(changed(Linear, backward=backward), linear_inputs())
         assert (
             "in float32 it fails: RuntimeError: expected m1 and m2 to have the same dtype"
             in report["w"].findings[0]
@@ -516,7 +471,7 @@ class TestErrors:
             raise ZeroDivisionError("no")
 
         with pytest.raises(CheckError, match=r"ZeroDivisionError: no \(line \d+ of test_check.py\)"):
-            check(changed(backward=backward), linear_inputs())
+            check(changed(Linear, backward=backward), linear_inputs())
 
     def test_a_module_that_cannot_be_copied(self):
         layer = torch.nn.Linear(2, 2)
@@ -534,7 +489,7 @@ class TestErrors:
 
     def test_a_wrong_number_of_gradients(self):
         with pytest.raises(CheckError, match="returned an incorrect number of gradients"):
-            check(changed(backward=lambda ctx, dy: (dy, dy)), linear_inputs())
+            check(changed(Linear, backward=lambda ctx, dy: (dy, dy)), linear_inputs())
 
 
 class TestWhatPyTorchBrings:
@@ -576,19 +531,11 @@ class TestWhatPyTorchBrings:
         assert [row.name for row in report] == ["input", "0.weight", "0.bias", "2.bias"]
 
     def test_one_wrong_entry_of_thousands(self):
-        class Product(Function):
-            @staticmethod
-            def forward(ctx, x, w):
-                ctx.save_for_backward(x, w)
-                return x @ w.t()
+        def backward(ctx, dy):
+            dx, dw = Product.backward(ctx, dy)
+            dw[17, 41] *= 1.0001
+            return dx, dw
 
-            @staticmethod
-            def backward(ctx, dy):
-                x, w = ctx.saved_tensors
-                dw = dy.t() @ x
-                dw[17, 41] *= 1.0001
-                return dy @ w, dw
-
-        report = check(Product, (normal(3, 100), normal(80, 100)))
+        report = check(changed(Product, backward=backward), (normal(3, 100), normal(80, 100)))
         assert [str(row.verdict) for row in report] == ["right", "wrong"]
         assert report["w"].worst.index == (17, 41)

@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 
+from tests.interop.torch.shared import ByHand, Linear, Product, changed, forgotten
 from whygrad import OptionError
 from whygrad.diagnosis import Diagnosis, Judgement
 
@@ -41,10 +42,6 @@ def summed_over_one_axis_less(ctx, dy):
     return dx, dw, dy.sum((2, 3)).mean(0), *rest
 
 
-def wrong(function, backward):
-    return type("Wrong", (function,), {"backward": staticmethod(backward)})
-
-
 class Layer(torch.nn.Module):
     """A module with options as attributes, around a Function."""
 
@@ -70,7 +67,7 @@ class TestFunctions:
         [(unrotated, "dx", "kernel_not_rotated"), (summed_over_one_axis_less, "db", "batch_scale_wrong")],
     )
     def test_mistakes_have_their_names(self, backward, output, cause):
-        for thing in (wrong(Convolution, backward), wrong(Convolution, backward).apply):
+        for thing in (changed(Convolution, backward=backward), changed(Convolution, backward=backward).apply):
             found = diagnose(thing, "conv2d")
             assert found.cause == cause, str(found)
             assert found[output].verdict is Judgement.WRONG
@@ -84,24 +81,17 @@ class TestFunctions:
                 return torch.zeros_like(x), *right[1:]
             return right
 
-        found = diagnose(wrong(Convolution, backward), "conv2d")
+        found = diagnose(changed(Convolution, backward=backward), "conv2d")
         assert not found.healthy
         assert not found["dx"].fine
         assert found["dw"].fine
 
     def test_without_a_bias(self):
-        class Product(Function):
-            @staticmethod
-            def forward(ctx, x, w):
-                ctx.save_for_backward(x, w)
-                return x @ w.t()
+        def backward(ctx, dy):
+            x, w = ctx.saved_tensors
+            return dy @ w, x.t() @ dy
 
-            @staticmethod
-            def backward(ctx, dy):
-                x, w = ctx.saved_tensors
-                return dy @ w, x.t() @ dy
-
-        found = diagnose(Product, "linear")
+        found = diagnose(changed(Product, backward=backward), "linear")
         assert found.cause == "weight_gradient_transposed"
         assert [f.output for f in found] == ["dx", "dw", "y"]
 
@@ -139,18 +129,7 @@ class TestFunctions:
         assert "sign" in f"{found['db'].cause} {found['db'].says}"
 
     def test_gradients_that_are_missing_or_misshapen(self):
-        class Product(Function):
-            @staticmethod
-            def forward(ctx, x, w, b):
-                ctx.save_for_backward(x, w)
-                return x @ w.t() + b
-
-            @staticmethod
-            def backward(ctx, dy):
-                x, w = ctx.saved_tensors
-                return dy @ w, dy.t() @ x, None
-
-        found = diagnose(Product, "linear")
+        found = diagnose(changed(Linear, backward=forgotten), "linear")
         assert found["db"].verdict is Judgement.MISSING
         assert found.cause == "missing_bias_gradient"
 
@@ -159,8 +138,7 @@ class TestFunctions:
             input.add_(1.0)
             return Convolution.forward(ctx, input, weight, bias, stride, padding)
 
-        kind = type("Writing", (Convolution,), {"forward": staticmethod(forward)})
-        assert not diagnose(kind, "conv2d").healthy
+        assert not diagnose(changed(Convolution, forward=forward), "conv2d").healthy
 
 
 class TestModules:
@@ -188,24 +166,9 @@ class TestModules:
         assert found.healthy, str(found)
 
     def test_a_mistake_in_the_function_inside(self):
-        assert diagnose(Layer(wrong(Convolution, unrotated)), "conv2d").cause == "kernel_not_rotated"
+        assert diagnose(Layer(changed(Convolution, backward=unrotated)), "conv2d").cause == "kernel_not_rotated"
 
     def test_a_backward_method_of_its_own(self):
-        class ByHand(torch.nn.Module):
-            def __init__(self, factor):
-                super().__init__()
-                self.weight, self.bias = torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(2))
-                self.factor = factor
-
-            def forward(self, x):
-                self.x = x
-                return x @ self.weight.t() + self.bias
-
-            def backward(self, dy):
-                self.weight.grad = dy.t() @ self.x
-                self.bias.grad = self.factor * dy.sum(dim=0)
-                return dy @ self.weight
-
         assert diagnose(ByHand(1.0), "linear").healthy
         found = diagnose(ByHand(2.0), "linear")
         assert found.cause == "gradient_counted_twice"

@@ -14,6 +14,7 @@ from whygrad.diagnosis.probes import Probe, spaced
 from whygrad.typing import Array
 
 Function: TypeAlias = Callable[[Array], Array]
+Piece: TypeAlias = Callable[[Probe], Array]
 RIGHT = "dx = dy * f′(x)"
 
 
@@ -26,34 +27,37 @@ def activation_mistakes(
     f: Function, slope: Function, *, formulas: bool = True, line: str = RIGHT
 ) -> tuple[Mistake, ...]:
     """Return what can go wrong with dx = dy·f′(x) for any f: another tensor, another formula, or none at all."""
+    found = (*_other_tensors(f, slope, line), *_other_products(f, slope, line))
+    if not formulas:
+        return found
+    label = "activation_derivative_formula_wrong"
+    formula = ((does, _times_dy(_of_x(g))) for does, g in _other_formulas(f, slope))
+    return (*found, *(mistake(label, "dx", "whole", g, does, line, rank=1) for does, g in formula))
 
-    def local(g: Callable[[Probe], Array]) -> Callable[[Probe], Array]:
-        return lambda p: p.dy * g(p)
 
-    def wrong_tensor(g: Callable[[Probe], Array], does: str, *, also: str = "", rank: int = 0) -> Mistake:
+def _of_x(g: Function) -> Piece:
+    return lambda p: g(p["x"])
+
+
+def _times_dy(g: Piece) -> Piece:
+    return lambda p: p.dy * g(p)
+
+
+def _other_tensors(f: Function, slope: Function, line: str) -> tuple[Mistake, ...]:
+    """Return f′ at something else than x, or none."""
+
+    def wrong_tensor(g: Piece, does: str, *, also: str = "", rank: int = 0) -> Mistake:
         return mistake("activation_derivative_of_wrong_tensor", "dx", "whole", g, does, line, also=also, rank=rank)
 
-    def formula(g: Function, does: str, also: str = "", rank: int = 1) -> Mistake:
-        return mistake(
-            "activation_derivative_formula_wrong",
-            "dx",
-            "whole",
-            local(lambda p: g(p["x"])),
-            does,
-            line,
-            also=also,
-            rank=rank,
-        )
-
-    tensors = (
+    return (
         mistake("missing_activation_derivative", "dx", "whole", lambda p: p.dy, "is dy as it came: f′ is left out",
                 line,
                 also="dx_not_propagated"),
-        wrong_tensor(local(lambda p: slope(f(p["x"]))), "takes f′ at the output f(x), not at the input x"),
-        wrong_tensor(local(lambda p: slope(p.dy)), "takes f′ at dy, not at x", also="relu_mask_wrong_tensor"),
-        wrong_tensor(local(lambda p: f(p["x"])), "multiplies by f(x) itself in place of f′(x)",
+        wrong_tensor(_times_dy(lambda p: slope(f(p["x"]))), "takes f′ at the output f(x), not at the input x"),
+        wrong_tensor(_times_dy(lambda p: slope(p.dy)), "takes f′ at dy, not at x", also="relu_mask_wrong_tensor"),
+        wrong_tensor(_times_dy(lambda p: f(p["x"])), "multiplies by f(x) itself in place of f′(x)",
                      also="missing_activation_derivative activation_derivative_formula_wrong"),
-        wrong_tensor(local(lambda p: p["x"]), "multiplies by x in place of f′(x)",
+        wrong_tensor(_times_dy(lambda p: p["x"]), "multiplies by x in place of f′(x)",
                      also="missing_activation_derivative", rank=1),
         wrong_tensor(lambda p: slope(p.dy), "is f′(dy): neither x nor the product with dy is there",
                      also="upstream_gradient_not_multiplied"),
@@ -65,13 +69,19 @@ def activation_mistakes(
                      also="upstream_gradient_not_multiplied", rank=2),
         wrong_tensor(lambda p: slope(p["x"] + p.dy), "is f′ of the sum x + dy",
                      also="upstream_gradient_not_multiplied", rank=1),
-        wrong_tensor(local(lambda p: slope(-p["x"])), "takes f′ at −x", also="relu_mask_wrong_tensor", rank=3),
-        wrong_tensor(local(lambda p: p["x"] * (1 - p["x"])),
+        wrong_tensor(_times_dy(lambda p: slope(-p["x"])), "takes f′ at −x", also="relu_mask_wrong_tensor", rank=3),
+        wrong_tensor(_times_dy(lambda p: p["x"] * (1 - p["x"])),
                      "has x(1 − x): written with the output, not with the input, it is a sigmoid's derivative",
                      also="activation_derivative_formula_wrong", rank=1),
-        wrong_tensor(local(lambda p: 1 - p["x"] ** 2),
+        wrong_tensor(_times_dy(lambda p: 1 - p["x"] ** 2),
                      "has 1 − x²: written with the output, not with the input, it is tanh's derivative",
                      also="activation_derivative_formula_wrong", rank=1),
+    )  # fmt: skip
+
+
+def _other_products(f: Function, slope: Function, line: str) -> tuple[Mistake, ...]:
+    """Return dy and f′ that are put together in another way, or something else in their place."""
+    return (
         mistake("extra_factor_in_delta", "dx", "whole", lambda p: p.dy * slope(p["x"]) ** 2, "contains f′ twice",
                 line,
                 also="activation_derivative_formula_wrong", rank=1),
@@ -91,9 +101,11 @@ def activation_mistakes(
         mistake("stale_cache", "dx", "x", c.rolled(0, 1), "reads another sample's x", line,
                 also="wrong_loop_variable_as_index"),
     )  # fmt: skip
-    if not formulas:
-        return tensors
-    others: tuple[tuple[str, Function], ...] = (
+
+
+def _other_formulas(f: Function, slope: Function) -> tuple[tuple[str, Function], ...]:
+    """Return what people take for f′(x), and what is said of it."""
+    return (
         ("is the sigmoid's derivative σ(1 − σ)", lambda x: sigma(x) * (1 - sigma(x))),
         ("is tanh's derivative 1 − tanh²", lambda x: 1 - np.tanh(x) ** 2),
         ("is relu's derivative [x > 0]", lambda x: (x > 0) * 1.0),
@@ -123,7 +135,6 @@ def activation_mistakes(
         ("is x where x > 0 and 0 elsewhere: the value, not the derivative", lambda x: np.maximum(x, 0)),
         ("is log f", lambda x: np.log(np.abs(f(x)))),
     )  # fmt: skip
-    return (*tensors, *(formula(g, does) for does, g in others))
 
 
 SHAPES = ((4, 5), (2, 3, 4, 5), (1, 7), (6, 3))

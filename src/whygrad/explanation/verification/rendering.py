@@ -13,7 +13,7 @@ from rich.text import Text
 from whygrad.explanation.terms.rule import MINUS
 from whygrad.explanation.verification.report import Attempt, Cell, Row, Verification
 from whygrad.explanation.verification.verdicts import Verdict
-from whygrad.folding import plain
+from whygrad.folding import BAD, DOUBTFUL, GOOD, plain
 
 #: Where lines are folded, however wide the terminal is.
 _READABLE = 110
@@ -21,12 +21,12 @@ _READABLE = 110
 _MOST_CELLS, _MOST_WORKED, _MOST_ALIKE = 12, 3, 3
 
 _MARKS = {
-    Verdict.RIGHT: ("✓", "green", "#1a7f37"),
-    Verdict.FROM_PRINTED: ("✓", "green", "#1a7f37"),
-    Verdict.TRUNCATED: ("~", "yellow", "#8a6100"),
-    Verdict.FOLLOWS: ("↳", "yellow", "#8a6100"),
-    Verdict.WRONG: ("✗", "red", "#cf222e"),
-    Verdict.UNDECIDED: ("?", "yellow", "#8a6100"),
+    Verdict.RIGHT: ("✓", *GOOD),
+    Verdict.FROM_PRINTED: ("✓", *GOOD),
+    Verdict.TRUNCATED: ("~", *DOUBTFUL),
+    Verdict.FOLLOWS: ("↳", *DOUBTFUL),
+    Verdict.WRONG: ("✗", *BAD),
+    Verdict.UNDECIDED: ("?", *DOUBTFUL),
 }
 
 
