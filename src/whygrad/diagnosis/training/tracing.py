@@ -15,7 +15,6 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -29,6 +28,7 @@ from whygrad.diagnosis.training.expressions import (
     called,
     finite,
     first_bad,
+    followed,
     known,
     value_of,
 )
@@ -71,10 +71,7 @@ class _Tracer:
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        parts = set(Path(frame.f_code.co_filename).parts)
-        if {"site-packages", "whygrad"} & parts or frame.f_code.co_filename.startswith(
-            ("<frozen", sys.base_prefix + "/lib")
-        ):
+        if not followed(frame.f_code.co_filename):
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)
