@@ -114,8 +114,8 @@ def _sum_products(x: Array, dy: Array, dw: Array, db: Array, where: Where, with_
     way, at = _way(dw.shape, where, x.dtype, x.shape[3], dy.shape[2:])
     if way == "one channel":
         one_channel.weight_gradient(x, dy, dw, db, at[2:])
-    elif way == "one to few" and one_to_few.suits_gradient(dw.shape, dw.dtype, at[3]):
-        one_to_few.weight_gradient(x, dy, dw, db, at[2:])
+    elif way == "one to few" and one_to_few.suits_gradient(dw.shape, dw.dtype, where.dilation):
+        one_to_few.weight_gradient(x, dy, dw, db, where.before)
     elif way == "winograd" and winograd.suits_gradient(dw.shape):
         winograd.weight_gradient[x.dtype](x, dy, dw, db, *where.before, with_bias)
     else:

@@ -22,7 +22,7 @@ def multiply(a, b, bias, c, with_bias, gated):
     panels = (columns + tile_columns(c) - 1) // tile_columns(c)
     blocks = 1
     if rows * columns * a.shape[1] > SMALL_PRODUCTS:
-        while panels * blocks < 4 * workers() and rows > 2 * tile_rows(c) * blocks:
+        while panels * blocks < 2 * workers() and rows > 2 * tile_rows(c) * blocks:
             blocks *= 2
         fork(_multiply_panel, panels * blocks, (a, b, bias, c, with_bias, gated, blocks))
     else:

@@ -2,10 +2,17 @@
 
 Few filters leave most lanes of a register tile empty. Forward its lanes are columns of the image and its rows the
 filters; what comes out column by column is then turned to lie channels-last. In the gradient of the filters its
-lanes are the taps, laid out side by side for each output position, with a one after the last that adds up dy:
+lanes are the taps:
 
-    dw[f,r,s] = Σ_n Σ_i Σ_j  dy[n,f,i,j] · x̂[n, i + r·d_v − top, j + s·d_h − left]
+    dw[f,r,s] = Σ_n Σ_i Σ_j  dy[n,f,i,j] · x̂[n, i + r − top, j + s − left]
     db[f]     = Σ_n Σ_i Σ_j  dy[n,f,i,j] · 1
+
+The R rows of the image that an output row sees are woven into each other, column by column, with a one after each
+column, so that all taps of a position stand side by side, and those of the next position R + 1 numbers on:
+
+    woven[q·(R+1) + h mod R] = x̂[h, q]        woven[q·(R+1) + R] = 1
+
+From one output row to the next a single row is replaced, and the rows of taps trade places in turn.
 """
 
 from __future__ import annotations
@@ -13,24 +20,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
 
-from whygrad.kernels.blocks import block, number_size, tile_columns
+from whygrad.kernels.blocks import block, tile_columns
 from whygrad.kernels.compiler import INT, ints, kernel, part, reads, writes
 from whygrad.kernels.layout import tasks_for
-from whygrad.kernels.memory import copy, fetch, put, release, scratch
+from whygrad.kernels.memory import clear, fetch, put, release, scratch
 from whygrad.kernels.padding import pad_image
 from whygrad.kernels.threads import fork
 from whygrad.kernels.vectors import VECTORS, lanes_of
 from whygrad.typing import Array, Shape
 
-SUMS = types.Array(types.float64, 3, "C")
 Four = tuple[int, int, int, int]
-
-#: Rows of dy whose products are added up in the float type before they are added to the others in float64.
-ROWS = 4
-#: Numbers that are copied at a time where a row of taps is laid out, a constant so that no loop is needed.
-PIECE = 8
 
 
 def suits(w: Shape, dtype: np.dtype[Any], stride: tuple[int, int]) -> bool:
@@ -38,9 +38,9 @@ def suits(w: Shape, dtype: np.dtype[Any], stride: tuple[int, int]) -> bool:
     return w[1] == 1 and stride == (1, 1) and 1 < w[0] <= lanes_of(dtype) // 2
 
 
-def suits_gradient(w: Shape, dtype: np.dtype[Any], dilation: int) -> bool:
-    """Return whether their gradient can be summed up here as well: the taps fit the tile."""
-    return w[2] * w[3] < VECTORS * lanes_of(dtype) and w[3] <= PIECE and dilation == 1
+def suits_gradient(w: Shape, dtype: np.dtype[Any], dilation: tuple[int, int]) -> bool:
+    """Return whether their gradient can be summed up here as well: the taps and their ones fit the tile."""
+    return (w[2] + 1) * w[3] <= VECTORS * lanes_of(dtype) and dilation == (1, 1)
 
 
 def correlate(x: Array, w: Array, bias: Array, y: Array, where: Four, with_bias: bool) -> None:
@@ -49,12 +49,12 @@ def correlate(x: Array, w: Array, bias: Array, y: Array, where: Four, with_bias:
     _correlate[x.dtype](x, np.ascontiguousarray(w[:, 0]), bias, y, where, with_bias, tasks)
 
 
-def weight_gradient(x: Array, dy: Array, dw: Array, db: Array, where: Four) -> None:
-    """Write dw (F, 1, R, S) and db (F,)."""
+def weight_gradient(x: Array, dy: Array, dw: Array, db: Array, before: tuple[int, int]) -> None:
+    """Write dw (F, 1, R, S) and db (F,); ``before`` is how many rows and columns of zeros come first."""
     # Copied if it lies otherwise, so that the same numbers give the same bits in any memory order.
-    dy = np.ascontiguousarray(dy.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    tasks = max(1, min(tasks_for(dy.size), dy.shape[0] * dy.shape[2]))
-    _weight_gradient[x.dtype](x, dy, dw, db, where, tasks)
+    dy = np.ascontiguousarray(dy.transpose(0, 2, 3, 1))
+    tasks = max(1, min(tasks_for(dy.size), dy.shape[0] * dy.shape[1]))
+    _weight_gradient[x.dtype](x[:, 0], dy, dw[:, 0], db, before, tasks)
 
 
 @kernel(reads(4), reads(3, dense=True), reads(1), writes(4), ints(4), INT, INT)
@@ -106,78 +106,73 @@ def _turn(planes, lanes, columns, bias, with_bias, y, place):
             put(y, to + k * y.strides[3], fetch(y, origin + k * size) + offset)
 
 
-@kernel(reads(4), reads(4), writes(4), writes(1), ints(4), INT)
-def _weight_gradient(x, dy, dw, db, where, tasks):
-    filters, _, taps_v, taps_h = dw.shape
-    sums = np.zeros((tasks, filters, taps_v * taps_h + 1))
-    fork(_weight_gradient_part, tasks, (x, dy, sums, taps_h, where, tasks))
+@kernel(reads(3), reads(4, dense=True), writes(3), writes(1), ints(2), INT)
+def _weight_gradient(x, dy, dw, db, before, tasks):
+    filters, high, wide = dw.shape
+    sums = np.zeros((tasks, high, filters, tile_columns(x)))
+    fork(_weight_gradient_part, tasks, (x, dy, sums, wide, before, tasks))
+    for task in range(1, tasks):
+        sums[0] += sums[task]
     for f in range(filters):
-        for tap in range(taps_v * taps_h + 1):
-            total = 0.0
-            for task in range(tasks):
-                total += sums[task, f, tap]
-            if tap < taps_v * taps_h:
-                dw[f, 0, tap // taps_h, tap % taps_h] = total
-            else:
-                db[f] = total
+        db[f] = sums[0, :, f, high].sum()
+        for r in range(high):
+            for s in range(wide):
+                total = 0.0
+                for turn in range(high):
+                    total += sums[0, turn, f, s * (high + 1) + (turn + r) % high]
+                dw[f, r, s] = total
 
 
 @part
-def _weight_gradient_part(task, x, dy, sums, taps_h, where, tasks):
-    dilation, _, top, left = where
-    size, lanes, (_, filters, ones) = x.itemsize, tile_columns(x), sums.shape
-    taps_v = (ones - 1) // taps_h
-    high, wide = dy.shape[2:]
-    line = wide + taps_h - 1
+def _weight_gradient_part(task, x, dy, sums, taps_h, before, tasks):
+    """Add up a share of the output rows, an image at a time in the float type."""
+    (_, taps_v, filters, lanes), (high, wide), (top, left) = sums.shape, dy.shape[1:3], before
+    size, pitch, columns = x.itemsize, taps_v + 1, wide + taps_h - 1
     lines = dy.shape[0] * high
     at, last = lines * task // tasks, lines * (task + 1) // tasks
-    room_x, start = scratch((ROWS + (taps_v - 1) * dilation) * line + PIECE, x)
-    room, patches = scratch(ROWS * wide * lanes + PIECE, x)
-    products = np.empty((filters, lanes), x.dtype)
+    room, woven = scratch(columns * pitch + lanes, x)
+    products = np.empty((taps_v, filters, lanes), x.dtype)  # of the turns in which the rows of taps stand
     while at < last:
         n, i = at // high, at % high
-        rows = min(high - i, last - at, ROWS)
-        pad_image(x, n, i - top, rows + (taps_v - 1) * dilation, left, line, start, x.strides[3] == size)
-        for v in range(rows):
-            _lay_out(
-                x, start + v * line * size, line * dilation, patches + v * wide * lanes * size, wide, taps_v, taps_h
-            )
-        block(
-            x,
-            (
-                *(filters, ones, dy.ctypes.data + at * wide * filters * size, 1, filters, 0),
-                *(patches, lanes, 0, products.ctypes.data, lanes, 1, rows * wide, 0, 0, 0, 0),
-            ),
-        )
-        for f in range(filters):
-            total, more = sums[task, f], products[f]
-            for tap in range(total.size):
-                total[tap] += more[tap]
+        rows = min(high - i, last - at)
+        products[:] = 0
+        _begin(x, woven, columns, pitch, lanes)
+        for v in range(-taps_v + 1, rows):
+            h = v + taps_v - 1
+            _weave(x[n], i + h - top, left, (columns, pitch), woven + h % taps_v * size)
+            if v >= 0:
+                row = dy.ctypes.data + (at + v) * wide * filters * size
+                turn = products.ctypes.data + v % taps_v * filters * lanes * size
+                block(
+                    x,
+                    (
+                        *(filters, pitch * taps_h, row, 1, filters, 0, woven, pitch, 0),
+                        *(turn, lanes, 1, wide, 1, 0, 0, 0),
+                    ),
+                )
+        sums[task] += products
         at += rows
-    release(room_x)
     release(room)
 
 
 @part
-def _lay_out(x, origin, line, target, wide, taps_v, taps_h):
-    """Copy what each output position of a row sees, taps side by side, with a one after them.
-
-    Whole pieces are copied: what is too much of one is overwritten by the next. A row of taps at a time is quicker,
-    but too much of a position's last one must not reach the next position, whose first row stands already.
-    """
-    size, lanes, one = number_size(x), tile_columns(x), x.dtype.type(1)
-    if (taps_v - 1) * taps_h + PIECE <= lanes:
-        for r in range(taps_v):
-            for j in range(wide):
-                _lay_row(target, origin, line, lanes, taps_h, size, r, j)
-    else:
-        for j in range(wide):
-            for r in range(taps_v):
-                _lay_row(target, origin, line, lanes, taps_h, size, r, j)
-    for j in range(wide):
-        put(x, target + (j * lanes + taps_v * taps_h) * size, one)
+def _begin(x, woven, columns, pitch, lanes):
+    """Write zeros everywhere, and the ones."""
+    size, one = x.itemsize, x.dtype.type(1)
+    clear(woven, (columns * pitch + lanes) * size)
+    for q in range(columns):
+        put(x, woven + (q * pitch + pitch - 1) * size, one)
 
 
 @part
-def _lay_row(target, origin, line, lanes, taps_h, size, r, j):
-    copy(target + (j * lanes + r * taps_h) * size, origin + (r * line + j) * size, PIECE * size)
+def _weave(image, h, left, shape, target):
+    """Put row h of an image, zeros where there is none, to every ``pitch``-th place."""
+    columns, pitch = shape
+    size, zero = image.itemsize, image.dtype.type(0)
+    begin = min(max(left, 0), columns)
+    end = max(begin, min(columns, image.shape[1] + left))
+    inside = 0 <= h < image.shape[0]
+    origin = image.ctypes.data + h * image.strides[0] - left * image.strides[1]
+    for q in range(begin, end):
+        value = fetch(image, origin + q * image.strides[1]) if inside else zero
+        put(image, target + q * pitch * size, value)

@@ -11,18 +11,24 @@ not: weights far too large, a rate above the stability limit, units that no samp
 where the training as given fails, or learns far less, and the same training with that one thing changed does
 not. So no training is accused for its looks.
 
-**The order** is that of cost. Each line is a module with one public function, usable alone on a ``Subject``:
+**The order** is that of cost, and stands in ``examination``. Each line is a module with one public function, usable
+alone on a ``Subject``, and the modules that it asks:
 
 1. ``data``, ``labels``, ``relation``: samples and labels by themselves, and whether the one tells anything of
    the other
 2. ``calling``: the functions raise, are slow, random, or change their arguments
-3. ``numbers``, ``tracing``: the first value that is not finite, by line, operation and sample
-4. ``gradient``, ``memory``: slopes of the loss along directions against the gradient; what calls leave behind
+3. ``numbers`` (``tracing``, ``expressions``): the first value that is not finite, by line, operation and sample
+4. ``gradient`` (``earlier_calls``, ``explaining``, ``factors``, ``penalised``, ``absent``, ``catalogue``): slopes
+   of the loss along directions against the gradient; what calls leave behind. ``mending`` makes right ones
 5. ``outputs``: what the loss is fed with, and the first loss
-6. ``updates``, ``rules``: which optimiser's formula the steps follow
+6. ``updates`` (``rules``, ``fitting``, ``rule_followed``, ``along``, ``clipped``, ``other_moment``, ``truncated``):
+   which optimiser's formula the steps follow
 7. ``trials``, ``start``: the training as given, for a few dozen steps; units that stay equal
-8. then the suspicions of ``learning``, ``start``, ``flow`` and ``rate`` (``curvature``), each with its remedy
-   run
+8. ``solution``, ``evaluation``: of a training that learns, whether the targets determine its parameters, and
+   whether evaluation agrees
+9. of one that does not, the suspicions, each with its remedy run: ``fed`` (samples, labels), ``units`` (dead ones),
+   ``first_weights``, ``flow`` (``saturation``), ``rate`` (``curvature``), ``precision``, ``penalty``; at last
+   ``overfitting``, whether a few samples can be learned by heart
 
 What is proven ends the examination unless ``thorough``. A deadline in seconds holds throughout: what no time
 was left for is listed among what was not tested, with the reason, as is all that could not be tested.
@@ -38,11 +44,12 @@ from whygrad.diagnosis.training.calling import examine_calling
 from whygrad.diagnosis.training.curvature import Curvature, curvature, examine_curvature
 from whygrad.diagnosis.training.data import examine_data
 from whygrad.diagnosis.training.diagnosing import diagnose_training
+from whygrad.diagnosis.training.evaluation import examine_evaluation
 from whygrad.diagnosis.training.flow import examine_flow
 from whygrad.diagnosis.training.gradient import examine_gradient
-from whygrad.diagnosis.training.learning import examine_evaluation, examine_overfitting
 from whygrad.diagnosis.training.numbers import examine_numbers
 from whygrad.diagnosis.training.outputs import examine_outputs
+from whygrad.diagnosis.training.overfitting import examine_overfitting
 from whygrad.diagnosis.training.rate import examine_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial

@@ -12,9 +12,11 @@ from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.signatures import parameters
+from whygrad.diagnosis.training.batches import copied
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.structure import flattened
-from whygrad.diagnosis.training.subject import CallFailed, Subject, copied
+from whygrad.diagnosis.training.subject import Subject
 
 #: Seconds of one call from which on little can be tested.
 _SLOW = 1.0

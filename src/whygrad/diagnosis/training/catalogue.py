@@ -11,7 +11,9 @@ import numpy as np
 from whygrad.diagnosis.identifying import identified
 from whygrad.diagnosis.networks import diagnose_network
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt
+from whygrad.diagnosis.training.batches import rebuilt
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Seconds that the catalogue may take, and the share of what is left that it may use.

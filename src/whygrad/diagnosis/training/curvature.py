@@ -9,14 +9,13 @@ import numpy as np
 
 from whygrad.diagnosis.training.report import Evidence
 from whygrad.diagnosis.training.slopes import typical
-from whygrad.diagnosis.training.subject import CallFailed, OutOfTime, Subject
+from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Products with the Hessian that are made at most.
 PRODUCTS = 12
 _SETTLED = 0.01
-#: Entries up to which the whole Hessian is computed.
-_DIRECTIONS = 64
 
 
 class Curvature(NamedTuple):
@@ -105,33 +104,6 @@ def _lanczos(product: Callable[[Array], Array], size: int, seed: int) -> tuple[f
         beside.append(norm)
         basis.append(w / norm)
     return largest, made
-
-
-def open_directions(subject: Subject, params: Mapping[str, Array]) -> tuple[int, int] | None:
-    """Return in how many directions of the parameters the loss is flat at its minimum, and how many there are.
-
-    None where there are too many to tell.
-
-    Example:
-        >>> from whygrad.diagnosis.training.subject import Subject
-        >>> def loss(p, b): return float(p["w"].sum() ** 2)
-        >>> training = Subject({"w": np.zeros(3)}, None, loss, lambda p, b: {"w": 2 * p["w"].sum() * np.ones(3)})
-        >>> open_directions(training, training.params)
-        (2, 3)
-    """
-    names = [n for n in subject.names if subject.params[n].dtype == np.float64]
-    size = sum(params[n].size for n in names)
-    if not size or size > _DIRECTIONS or len(names) < len(subject.names):
-        return None
-    rows = []
-    for n in names:
-        for i in range(params[n].size):
-            step = np.zeros(params[n].shape)
-            step.flat[i] = 1e-4 * typical(params[n])
-            up, down = (subject.gradients({**params, n: params[n] + s * step}) for s in (1, -1))
-            rows.append(np.concatenate([np.ravel(up[m] - down[m]) for m in names]) / step.flat[i])
-    found = np.abs(np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2))
-    return int((found < 1e-6 * max(float(found.max()), 1e-300)).sum()), size
 
 
 def examine_curvature(subject: Subject) -> Evidence:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.batches import pair, sample_axes
 from whygrad.diagnosis.training.labels import labels_of
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import Samples, all_samples, class_indices, samples_of
-from whygrad.diagnosis.training.subject import Subject, pair, sample_axes
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: A root mean square beyond which, and a share of it below which, inputs are of an unusual size.

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Entries up to which gradients are made of differences, and the seconds that all of them may take.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.batches import pair, rebuilt
 from whygrad.diagnosis.training.report import fault
 from whygrad.diagnosis.training.samples import Samples, class_indices, samples_of
-from whygrad.diagnosis.training.subject import CallFailed, Subject, pair, rebuilt
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 

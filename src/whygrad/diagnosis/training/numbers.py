@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.batches import copied
+from whygrad.diagnosis.training.expressions import Culprit
 from whygrad.diagnosis.training.report import Evidence, fault
-from whygrad.diagnosis.training.subject import CallFailed, Subject, copied
-from whygrad.diagnosis.training.tracing import Culprit, first_not_finite
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.tracing import first_not_finite
 from whygrad.typing import Array
 
 _LOGS = ("log", "log2", "log10", "log1p", "xlogy")

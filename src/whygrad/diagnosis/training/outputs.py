@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.batches import rebuilt, sample_axes
 from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import class_indices, samples_of
-from whygrad.diagnosis.training.subject import CallFailed, Subject, rebuilt, sample_axes
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import blank
 from whygrad.typing import Array
 

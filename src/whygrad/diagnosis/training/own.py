@@ -11,12 +11,17 @@ import numpy as np
 
 from whygrad import engines
 from whygrad.checking.watching import Event, first_not_finite, watched
-from whygrad.diagnosis.training.subject import Stepper, Subject
+from whygrad.diagnosis.training.descent import Stepper
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.errors import OptionError
 from whygrad.layers import Layer
 from whygrad.losses import cross_entropy
 from whygrad.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from whygrad.typing import Array
+
+_WHERE = "diagnose_training"
+#: The optimisers whose formulas the examination knows.
+_KNOWN = {SGD: "sgd", Adam: "adam", AdamW: "adamw", RMSprop: "rmsprop"}
 
 
 def subject_of_model(
@@ -49,65 +54,65 @@ def subject_of_model(
     Raises:
         OptionError: what is given is no training of a model.
     """
-    where = "diagnose_training"
     if not isinstance(model, Layer):
         raise OptionError(
-            where,
+            _WHERE,
             "a model of this package first",
             f"{type(model).__name__}",
             "pass functions by name: loss=..., gradients=..., params=...",
         )
     if not isinstance(params, Mapping):
-        raise OptionError(
-            where, "params as a dictionary of arrays", f"{type(params).__name__}", "pass model.init(rng)"
-        )
+        expected = "params as a dictionary of arrays"
+        raise OptionError(_WHERE, expected, f"{type(params).__name__}", "pass model.init(rng)")
     if hasattr(data, "images") and hasattr(data, "labels"):
         data = (data.images, data.labels)
     if batch is None:
-        if not isinstance(data, tuple | list) or len(data) != 2:
-            raise OptionError(
-                where, "data as (images, targets)", f"{type(data).__name__}", "pass the arrays that fit takes"
-            )
-        images, targets = np.asarray(data[0]), np.asarray(data[1])
-        n = min(len(images), len(targets)) if images.ndim and targets.ndim else 0
-        chosen = np.sort(np.random.default_rng(seed).permutation(n)[:batch_size])
-        batch = (
-            (images[chosen], targets[chosen])
-            if n and len(images) == len(targets)
-            else (images[:batch_size], targets[:batch_size])
-        )
-    if optimizer is None:
-        if learning_rate is None:
-            raise OptionError(where, "optimizer=, such as SGD(0.1)", "none", "pass the optimiser of the training")
-        optimizer = SGD(learning_rate)
-    if not isinstance(optimizer, Optimizer):
-        raise OptionError(
-            where, "an optimiser of this package", f"{type(optimizer).__name__}", "pass SGD(0.1), Adam(1e-3), ..."
-        )
+        batch = _drawn(data, batch_size, seed)
+    optimizer = _rule(optimizer, learning_rate)
     seen = _Model(model, loss or cross_entropy, seed)
-    known = {SGD: "sgd", Adam: "adam", AdamW: "adamw", RMSprop: "rmsprop"}
-    trained = frozenset(n for n, p in model.parameters().items() if p.trained)
-    exact = type(optimizer) in known
     reference = _Reference(seen, optimizer, clip)
     return Subject(
         {n: np.array(a) for n, a in params.items()},
         batch,
         seen.loss,
         seen.gradients,
-        None if exact and clip is None else reference.step_function(),
+        None if type(optimizer) in _KNOWN and clip is None else reference.step_function(),
         optimizer.rate(0),
         _number(optimizer, "momentum"),
-        optimizer=next((name for kind, name in known.items() if isinstance(optimizer, kind)), "")
-        if not exact or type(optimizer) is not SGD
-        else "sgd",
+        optimizer=next((name for kind, name in _KNOWN.items() if isinstance(optimizer, kind)), ""),
         scores_function=seen.scores,
         evaluate_function=seen.evaluated,
         data=data,
         inside=seen,
         weight_decay=_number(optimizer, "weight_decay"),
-        trained=trained,
+        trained=frozenset(n for n, p in model.parameters().items() if p.trained),
         reference=reference,
     )
+
+
+def _drawn(data: Any, size: int, seed: int) -> tuple[Array, Array]:
+    """Return a batch of samples drawn from the data; the first ones where images and targets do not agree."""
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        received = f"{type(data).__name__}"
+        raise OptionError(_WHERE, "data as (images, targets)", received, "pass the arrays that fit takes")
+    images, targets = np.asarray(data[0]), np.asarray(data[1])
+    n = min(len(images), len(targets)) if images.ndim and targets.ndim else 0
+    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:size])
+    if n and len(images) == len(targets):
+        return images[chosen], targets[chosen]
+    return images[:size], targets[:size]
+
+
+def _rule(optimizer: Any, learning_rate: float | None) -> Optimizer:
+    """Return the optimiser, or gradient descent at a rate."""
+    if optimizer is None:
+        if learning_rate is None:
+            raise OptionError(_WHERE, "optimizer=, such as SGD(0.1)", "none", "pass the optimiser of the training")
+        return SGD(learning_rate)
+    if not isinstance(optimizer, Optimizer):
+        received = f"{type(optimizer).__name__}"
+        raise OptionError(_WHERE, "an optimiser of this package", received, "pass SGD(0.1), Adam(1e-3), ...")
+    return optimizer
 
 
 def _number(optimizer: Optimizer, name: str) -> float:

@@ -1,10 +1,18 @@
-"""How strongly a loss penalises the size of its parameters, whatever else it measures."""
+"""How strongly a loss penalises the size of its parameters, and the suspicion that this outweighs the data."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.report import Trial, fault
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
+from whygrad.diagnosis.training.trials import run
+from whygrad.typing import Array
 
 
 def penalty(subject: Subject) -> dict[str, float]:
@@ -37,3 +45,46 @@ def penalty(subject: Subject) -> dict[str, float]:
     except CallFailed:
         return {}
     return found
+
+
+def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
+    """Yield that a penalty on the parameters outweighs the data."""
+    found = penalty(subject)
+    if not found or subject.gradients_function is None:
+        return
+    size = sum(0.5 * lam * float((subject.params[n].astype(np.float64) ** 2).sum()) for n, lam in found.items())
+    del given
+    if size < 0.02 * abs(subject.loss()) and max(found.values()) < 0.02:
+        return
+
+    def without(params: dict[str, Array], batch: Any) -> float:
+        return subject.loss(params, batch) - sum(
+            0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items()
+        )
+
+    def change(gradients: dict[str, Array], params: dict[str, Array], batch: Any) -> dict[str, Array]:
+        del batch
+        return {n: g - found.get(n, 0.0) * params[n] for n, g in gradients.items()}
+
+    told = ", ".join(f"{lam / 2:.3g}·Σ{n}²" for n, lam in found.items())
+    finding = fault(
+        "regulariser",
+        "regularisation_too_strong",
+        f"the loss has {told} beside the data, {size:.3g} of {subject.loss():.3g} at the start",
+        lesson="A penalty that outweighs the data pulls the weights to 0, whatever the data say.",
+    )
+    fix = "lower the penalty a hundredfold; without it the loss of the data was run, and falls"
+    yield Suspicion(
+        finding,
+        [
+            Remedy(
+                lambda: run(
+                    subject,
+                    "without the penalty, the loss of the data",
+                    subject.stepper(change=change),
+                    value=without,
+                ),
+                fix,
+            )
+        ],
+    )

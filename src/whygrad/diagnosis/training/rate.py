@@ -10,7 +10,8 @@ import numpy as np
 
 from whygrad.diagnosis.training.curvature import Curvature, curvature, described
 from whygrad.diagnosis.training.report import Evidence, Trial, fault
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion, rounded, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, run
 

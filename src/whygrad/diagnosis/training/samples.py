@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.diagnosis.training.subject import Subject, joined, pair, sample_axes
+from whygrad.diagnosis.training.batches import joined, pair, sample_axes
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 

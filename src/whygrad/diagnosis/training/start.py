@@ -10,7 +10,8 @@ import numpy as np
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import samples_of
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import run
 from whygrad.typing import Array
 

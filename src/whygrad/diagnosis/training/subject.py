@@ -12,27 +12,24 @@ import numpy as np
 
 from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.signatures import parameters
+from whygrad.diagnosis.training.batches import (
+    cast_batch,
+    copied,
+    joined,
+    pair,
+    rebuilt,
+    sample_axes,
+    samples_in,
+    subset,
+)
+from whygrad.diagnosis.training.descent import Descent, Stepper
 from whygrad.diagnosis.training.memory import Memory
+from whygrad.diagnosis.training.stopping import CallFailed, Clock, OutOfTime
 from whygrad.diagnosis.training.structure import flattened, nested
 from whygrad.typing import Array
 
-#: A training as functions: new parameters from old ones and a batch.
-Stepper = Callable[[dict[str, Array], Any], dict[str, Array]]
-#: What a dictionary may call samples and labels.
-_SAMPLES = ("x", "images", "inputs", "input", "image", "features", "data", "samples")
-_LABELS = ("t", "y", "labels", "targets", "target", "label", "classes")
-
-
-class CallFailed(Exception):  # noqa: N818  (an outcome, not an error of this package)
-    """A person's function raised, or returned what is no value."""
-
-    def __init__(self, who: str, what: str) -> None:
-        super().__init__(f"{who}: {what}")
-        self.who, self.what = who, what
-
-
-class OutOfTime(Exception):  # noqa: N818
-    """The deadline has come."""
+#: Batches that a trial goes through, and those whose loss is followed.
+_STREAM, _WATCHED = 60, 4
 
 
 class Inside(Protocol):
@@ -42,32 +39,12 @@ class Inside(Protocol):
         """Return the value of every layer, by name, with the kind of the layer."""
 
 
-#: Batches that a trial goes through, and those whose loss is followed.
-_STREAM, _WATCHED = 60, 4
-
-
-@dataclass
-class Clock:
-    """How much time is left."""
-
-    seconds: float
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float:
-        """The seconds until the deadline; negative after it."""
-        return self.seconds - (time.monotonic() - self.began)
-
-    def allows(self, seconds: float) -> bool:
-        """Whether something that takes so long would end in time."""
-        return self.left > seconds
-
-
 @dataclass
 class Subject:
     """A training: its functions called safely, on copies, with the same random numbers each time.
 
-    Make one with :func:`subject` or :func:`whygrad.diagnosis.training.own.subject_of_model`.
+    Make one with :func:`whygrad.diagnosis.training.asking.training_of`, or
+    :func:`whygrad.diagnosis.training.own.subject_of_model`.
     """
 
     params: dict[str, Array]
@@ -234,7 +211,7 @@ class Subject:
         if self.reference is not None:
             return self.reference(self, rate, momentum, change)
         used = self.learning_rate if rate is None else rate
-        return Descent(self, float(used or 0.0), self.momentum if momentum is None else momentum, change)
+        return Descent(self.gradients, float(used or 0.0), self.momentum if momentum is None else momentum, change)
 
     def _own_step(self, params: dict[str, Array], batch: Any) -> dict[str, Array]:
         if self.clock.left <= 0:
@@ -305,136 +282,3 @@ class Subject:
         """How many samples the batch has; None where that cannot be told."""
         found = self.xt()
         return None if found is None else samples_in(*found)
-
-
-class Descent:
-    """Gradient descent with Polyak's momentum, as v ← m·v + g, w ← w − η·v."""
-
-    def __init__(self, subject: Subject, rate: float, momentum: float, change: Any) -> None:
-        self.subject, self.rate, self.momentum, self.change = subject, rate, momentum, change
-        self.velocity: dict[str, Array] = {}
-
-    def __call__(self, params: dict[str, Array], batch: Any) -> dict[str, Array]:
-        """Return the parameters after one update."""
-        gradients = self.subject.gradients(params, batch)
-        if self.change is not None:
-            gradients = self.change(gradients, params, batch)
-        new = dict(params)
-        with np.errstate(all="ignore"):
-            for name, g in gradients.items():
-                if g.shape != params[name].shape:
-                    continue
-                v = g
-                if self.momentum:
-                    v = self.velocity[name] = self.momentum * self.velocity.get(name, 0.0) + g
-                new[name] = (params[name] - self.rate * v).astype(params[name].dtype, copy=False)
-        return new
-
-
-def copied(thing: Any) -> Any:
-    """Return a batch whose arrays are copies."""
-    if isinstance(thing, np.ndarray):
-        return thing.copy()
-    if isinstance(thing, tuple) and not hasattr(thing, "_fields"):
-        return tuple(copied(part) for part in thing)
-    if isinstance(thing, list):
-        return [copied(part) for part in thing]
-    if isinstance(thing, dict):
-        return {k: copied(v) for k, v in thing.items()}
-    return thing
-
-
-def pair(batch: Any) -> tuple[Any, Any] | None:
-    """Return (samples, labels) of a batch: a pair, or a dictionary with names for them.
-
-    Example:
-        >>> pair({"images": np.ones((2, 3)), "labels": np.array([0, 1])})[1]
-        array([0, 1])
-    """
-    if isinstance(batch, tuple | list) and len(batch) == 2:
-        x, t = batch
-        if isinstance(x, np.ndarray | list) and isinstance(t, np.ndarray | list | int | float | np.generic):
-            return x, t
-        return None
-    if isinstance(batch, Mapping):
-        x = next((batch[k] for k in _SAMPLES if k in batch), None)
-        t = next((batch[k] for k in _LABELS if k in batch), None)
-        return None if x is None or t is None else (x, t)
-    return None
-
-
-def sample_axes(x: Array, t: Array) -> tuple[int, int] | None:
-    """Return along which axes of samples and labels the samples are counted; None where the lengths do not agree.
-
-    Example:
-        >>> sample_axes(np.ones((5, 3)), np.ones(5)), sample_axes(np.ones((3, 5)), np.ones((1, 5)))
-        ((0, 0), (1, 1))
-    """
-    if not x.ndim or not t.ndim:
-        return None
-    if len(x) == len(t):
-        return 0, 0
-    if x.ndim == 2 and x.shape[1] == t.shape[-1]:
-        return 1, t.ndim - 1
-    return None
-
-
-def samples_in(x: Any, t: Any) -> int | None:
-    """Return how many samples there are; None where samples and labels do not agree."""
-    axes = sample_axes(np.asarray(x), np.asarray(t))
-    return None if axes is None else np.asarray(x).shape[axes[0]]
-
-
-def rebuilt(batch: Any, x: Any, t: Any) -> Any:
-    """Return a batch of the same form with other samples and labels."""
-    if isinstance(batch, Mapping):
-        new = dict(batch)
-        new[next(k for k in _SAMPLES if k in batch)] = x
-        new[next(k for k in _LABELS if k in batch)] = t
-        return new
-    return [x, t] if isinstance(batch, list) else (x, t)
-
-
-def subset(batch: Any, chosen: Any) -> Any:
-    """Return a batch with those of its samples alone; None where it cannot be divided."""
-    found = pair(batch)
-    if found is None:
-        return None
-    x, t = np.asarray(found[0]), np.asarray(found[1])
-    axes = sample_axes(x, t)
-    if axes is None:
-        return None
-    return rebuilt(batch, np.take(x, chosen, axes[0]), np.take(t, chosen, axes[1]))
-
-
-def joined(batches: Sequence[Any]) -> Any:
-    """Return the samples of several batches as one; the first batch where they cannot be joined.
-
-    Example:
-        >>> joined([(np.ones((2, 3)), np.zeros(2)), (np.ones((1, 3)), np.zeros(1))])[0].shape
-        (3, 3)
-    """
-    pairs = [pair(batch) for batch in batches]
-    known = [p for p in pairs if p is not None]
-    if len(known) != len(batches):
-        return batches[0]
-    arrays = [(np.asarray(x), np.asarray(t)) for x, t in known]
-    axes = sample_axes(*arrays[0])
-    if axes is None or any(sample_axes(*a) != axes for a in arrays):
-        return batches[0]
-    return rebuilt(
-        batches[0], np.concatenate([x for x, _ in arrays], axes[0]), np.concatenate([t for _, t in arrays], axes[1])
-    )
-
-
-def cast_batch(batch: Any, dtype: Any) -> Any:
-    """Return a batch with its floats in another dtype."""
-    if isinstance(batch, np.ndarray):
-        return batch.astype(dtype) if batch.dtype.kind == "f" else batch
-    if isinstance(batch, tuple) and not hasattr(batch, "_fields"):
-        return tuple(cast_batch(part, dtype) for part in batch)
-    if isinstance(batch, list) and any(isinstance(part, np.ndarray) for part in batch):
-        return [cast_batch(part, dtype) for part in batch]
-    if isinstance(batch, dict):
-        return {k: cast_batch(v, dtype) for k, v in batch.items()}
-    return batch

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Trial, shown_by
-from whygrad.diagnosis.training.subject import CallFailed, Subject
+from whygrad.diagnosis.training.stopping import CallFailed
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import cures
 
 

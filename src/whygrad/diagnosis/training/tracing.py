@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -24,52 +22,22 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.adapting import guarded
+from whygrad.diagnosis.training.expressions import (
+    Culprit,
+    Event,
+    at_fault,
+    called,
+    finite,
+    first_bad,
+    known,
+    value_of,
+)
 
 #: Seconds that a traced call may take, and lines that are followed.
 _PATIENCE, _LINES = 4.0, 200_000
 #: Arrays up to this size are copied where a statement is about to write to them.
 _SMALL = 200_000
-_OPAQUE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant, ast.JoinedStr)
 _RETURN = "return"
-
-
-@dataclass(frozen=True)
-class Culprit:
-    """An expression that is not finite although all that it is made of is."""
-
-    expression: str  #: "np.log(p[np.arange(n), t])"
-    operation: str  #: "log", "exp", "divide", "matmul"
-    operands: tuple[Any, ...]  #: their values
-    names: tuple[str, ...]  #: their texts
-    value: Any
-    function: str
-    file: str
-    line: int
-    source: str  #: of the function
-
-
-@dataclass
-class _Event:
-    code: CodeType
-    frame: int
-    names: tuple[str, ...]
-    statement: ast.stmt
-    values: dict[str, Any]
-    space: dict[str, Any]
-    result: Any = None
-
-
-def finite(value: Any) -> bool:
-    """Return whether there is no NaN and no infinity in a value, as far as it holds floats."""
-    if isinstance(value, np.ndarray | np.floating):
-        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, tuple | list):
-        return all(finite(part) for part in value[:100])
-    if isinstance(value, Mapping):
-        return all(finite(part) for part in value.values())
-    return True
 
 
 def first_not_finite(function: Callable[..., Any], *arguments: Any) -> Culprit | None:
@@ -98,8 +66,8 @@ class _Tracer:
         self.began, self.lines = time.monotonic(), 0
         self.statements: dict[CodeType, dict[int, ast.stmt]] = {}
         self.pending: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
-        self.events: list[_Event] = []
-        self.raised: _Event | None = None
+        self.events: list[Event] = []
+        self.raised: Event | None = None
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
@@ -124,7 +92,7 @@ class _Tracer:
                 and self.raised is None
                 and issubclass(argument[0], ArithmeticError | ValueError)
             ):
-                self.raised = _Event(frame.f_code, key, (), pending[0], pending[1], frame.f_globals, argument[1])
+                self.raised = Event(frame.f_code, key, (), pending[0], pending[1], frame.f_globals, argument[1])
             self.pending[key] = pending if pending is not None else (ast.Pass(), {})
             return self.local
         if pending is not None:
@@ -140,48 +108,48 @@ class _Tracer:
         if isinstance(statement, ast.Return):
             if not finite(returned):
                 self.events.append(
-                    _Event(frame.f_code, id(frame), (_RETURN,), statement, values, frame.f_globals, returned)
+                    Event(frame.f_code, id(frame), (_RETURN,), statement, values, frame.f_globals, returned)
                 )
             return
         names = _assigned(statement)
         bad = tuple(n for n in names if n in frame.f_locals and not finite(frame.f_locals[n]))
         if bad:
-            self.events.append(_Event(frame.f_code, id(frame), bad, statement, values, frame.f_globals))
+            self.events.append(Event(frame.f_code, id(frame), bad, statement, values, frame.f_globals))
 
     def culprit(self) -> Culprit | None:
         """Return the expression at fault."""
         if self.raised is not None and not self.events:
-            return _at_fault(self.raised, raised=True)
+            return at_fault(self.raised, raised=True)
         return self._behind(len(self.events) - 1, 0) if self.events else None
 
     def _behind(self, index: int, depth: int) -> Culprit | None:
         """Follow what is not finite from one statement to the one that it came from."""
         event = self.events[index]
-        found = _first(_value_of(event.statement), event)
+        found = first_bad(value_of(event.statement), event)
         if depth > 200:
             return None
         if found is None:
             return self._behind_names(index, depth)
         node, _ = found
-        calls = isinstance(node, ast.Call) and not _known(node, event)
+        calls = isinstance(node, ast.Call) and not known(node, event)
         if not calls and not isinstance(node, ast.Name | ast.Attribute):
-            return _at_fault(event)
+            return at_fault(event)
         wanted = node.id if isinstance(node, ast.Name) else _RETURN
         for i in range(index - 1, -1, -1):
             other = self.events[i]
             if wanted in other.names and (
-                other.code.co_name == _called(node) if calls else other.frame == event.frame
+                other.code.co_name == called(node) if calls else other.frame == event.frame
             ):
                 return self._behind(i, depth + 1)
         if calls:  # a function that is not followed, of a package
-            return _at_fault(event)
+            return at_fault(event)
         earlier = [i for i in range(index) if self.events[i].frame != event.frame]
         return self._behind(earlier[-1], depth + 1) if earlier else None
 
     def _behind_names(self, index: int, depth: int) -> Culprit | None:
         """Follow what is not finite by the names that an expression reads, where it cannot be computed again."""
         event = self.events[index]
-        value = _value_of(event.statement)
+        value = value_of(event.statement)
         read = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)} if value is not None else set()
         for i in range(index - 1, -1, -1):
             other = self.events[i]
@@ -228,128 +196,3 @@ def _snapshot(values: Mapping[str, Any], statement: ast.stmt) -> dict[str, Any]:
             if isinstance(value, np.ndarray) and value.size <= _SMALL:
                 found[name] = value.copy()
     return found
-
-
-def _value_of(statement: ast.stmt) -> ast.expr | None:
-    if isinstance(statement, ast.AugAssign):
-        target = ast.parse(ast.unparse(statement.target), mode="eval").body
-        return ast.copy_location(ast.BinOp(target, statement.op, statement.value), statement.value)
-    return getattr(statement, "value", None)
-
-
-def _called(node: ast.expr) -> str:
-    """Return the name of the function that a call calls."""
-    function = node.func if isinstance(node, ast.Call) else node
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _known(node: ast.Call, event: _Event) -> bool:
-    """Whether a call is one of NumPy, of an array or of a number, which may be made again."""
-    with suppress(Exception):
-        function = _evaluated(node.func, event)
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, np.ndarray | np.generic | float | int):
-            return True
-        module = getattr(function, "__module__", None) or ""
-        return (
-            isinstance(function, np.ufunc)
-            or module.split(".")[0] in ("numpy", "math")
-            or function in (float, abs, sum, max, min, len, range, int)
-        )
-    return False
-
-
-def _evaluated(node: ast.expr, event: _Event) -> Any:
-    expression = ast.fix_missing_locations(ast.Expression(node))
-    space = {**event.space, **event.values}
-    with np.errstate(all="ignore"):
-        return eval(compile(expression, "<expression>", "eval"), space)  # noqa: S307 - the person's own expression, which has just run
-
-
-def _first(node: ast.AST | None, event: _Event) -> tuple[ast.expr, Any] | None:
-    """Return the innermost expression, in the order of computing, whose value is not finite."""
-    if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
-        return None
-    for child in ast.iter_child_nodes(node):
-        inner = child.value if isinstance(child, ast.keyword) else child
-        if isinstance(node, ast.Call) and inner is node.func:
-            inner = node.func.value if isinstance(node.func, ast.Attribute) else None  # type: ignore[assignment]
-        found = _first(inner, event)
-        if found is not None:
-            return found
-    if isinstance(node, ast.Call) and not _known(node, event):
-        return (node, None)
-    with suppress(Exception):
-        value = _evaluated(node, event)
-        if not isinstance(value, np.ndarray | np.floating | float | tuple | list | dict) or finite(value):
-            return None
-        return (node, value)
-    return None
-
-
-_OPERATORS = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.Pow: "power",
-    ast.MatMult: "matmul",
-    ast.FloorDiv: "divide",
-    ast.Mod: "divide",
-}
-
-
-def _at_fault(event: _Event, *, raised: bool = False) -> Culprit | None:
-    found = _raising(_value_of(event.statement), event) if raised else _first(_value_of(event.statement), event)
-    if found is None:
-        return None
-    node, value = found
-    operands: list[ast.expr] = []
-    operation = type(node).__name__.lower()
-    if isinstance(node, ast.BinOp):
-        operation, operands = _OPERATORS.get(type(node.op), "operation"), [node.left, node.right]
-    elif isinstance(node, ast.Call):
-        function = node.func
-        operation = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "call")
-        operands = list(node.args)
-        if isinstance(function, ast.Attribute) and not isinstance(_quiet(function.value, event), type(np)):
-            operands = [function.value, *operands]
-    elif isinstance(node, ast.UnaryOp):
-        operands = [node.operand]
-    first = inspect.getsourcelines(event.code)[1]
-    return Culprit(
-        expression=ast.unparse(node),
-        operation=operation,
-        operands=tuple(_quiet(o, event) for o in operands),
-        names=tuple(ast.unparse(o) for o in operands),
-        value=value,
-        function=event.code.co_name,
-        file=Path(event.code.co_filename).name,
-        line=event.statement.lineno + first - 1,
-        source=inspect.getsource(event.code),
-    )
-
-
-def _raising(node: ast.AST | None, event: _Event) -> tuple[ast.expr, Any] | None:
-    """Return the innermost expression that raises."""
-    if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
-        return None
-    for child in ast.iter_child_nodes(node):
-        found = _raising(child.value if isinstance(child, ast.keyword) else child, event)
-        if found is not None:
-            return found
-    if isinstance(node, ast.Call) and not _known(node, event):
-        return None
-    try:
-        _evaluated(node, event)
-    except (ArithmeticError, ValueError) as error:
-        return (node, error)
-    except Exception:
-        return None
-    return None
-
-
-def _quiet(node: ast.expr, event: _Event) -> Any:
-    with suppress(Exception):
-        return _evaluated(node, event)
-    return None

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.training.adaptive import Adaptive
+from whygrad.diagnosis.training.descent import Stepper
 from whygrad.diagnosis.training.report import Trial
-from whygrad.diagnosis.training.subject import CallFailed, OutOfTime, Stepper, Subject
+from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
+from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
 #: Steps of a trial, and the seconds that they may take.

@@ -1,0 +1,281 @@
+"""One examination of a training: all kinds of evidence, cheapest first, until the answer is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from whygrad.diagnosis.report import Finding, Judgement
+from whygrad.diagnosis.training.aftermath import where_not_finite, with_aftermath
+from whygrad.diagnosis.training.calling import examine_calling, is_random
+from whygrad.diagnosis.training.data import examine_data
+from whygrad.diagnosis.training.evaluation import examine_evaluation
+from whygrad.diagnosis.training.fed import suspect_inputs, suspect_labels
+from whygrad.diagnosis.training.first_weights import suspect_weights
+from whygrad.diagnosis.training.flow import suspect_flow
+from whygrad.diagnosis.training.gradient import compared
+from whygrad.diagnosis.training.implied import with_implied_gradients
+from whygrad.diagnosis.training.mending import Mended
+from whygrad.diagnosis.training.numbers import examine_numbers
+from whygrad.diagnosis.training.outputs import examine_outputs
+from whygrad.diagnosis.training.overfitting import examine_overfitting
+from whygrad.diagnosis.training.penalty import suspect_penalty
+from whygrad.diagnosis.training.precision import suspect_precision
+from whygrad.diagnosis.training.rate import suspect_rate
+from whygrad.diagnosis.training.relation import examine_relation
+from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
+from whygrad.diagnosis.training.rule_followed import given_decay
+from whygrad.diagnosis.training.solution import examine_solution
+from whygrad.diagnosis.training.start import examine_start
+from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
+from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.suspicions import Suspicion, tried
+from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
+from whygrad.diagnosis.training.units import suspect_dead
+from whygrad.diagnosis.training.updates import examine_updates
+
+
+class Examination:
+    """One examination: what was found so far, and what comes next."""
+
+    def __init__(self, subject: Subject, thorough: bool) -> None:
+        self.subject, self.thorough = subject, thorough
+        self.found: list[Finding] = []
+        self.fine: list[Finding] = []
+        self.untested: list[str] = []
+        self.trials: list[Trial] = []
+        self.constant = float("nan")
+        self.given: Trial | None = None
+        self.clipped = False
+        self.broken_off = ""  #: why the examination did not come to its end
+
+    def make(self) -> None:
+        """Examine, cheapest first."""
+        order = self._stages()
+        try:
+            for evidence in order:
+                self._take(evidence)
+                if self.found and not self.thorough:
+                    return
+        except OutOfTime:
+            self.broken_off = f"{self.subject.clock.seconds:g} s were over"
+        except CallFailed as failed:
+            self.broken_off = str(failed)
+        if self.broken_off:
+            self.untested.append(f"what comes after: {self.broken_off}")
+
+    def told(self, name: str) -> TrainingDiagnosis:
+        """Return what was found."""
+        findings = (*self.found, *self.fine)
+        if self.broken_off and not self.found and self.given is None:
+            says = f"nothing wrong was found before the training itself could be run, but then {self.broken_off}"
+            unknown = fault("training", None, says, fix="allow more seconds, or pass a smaller batch")
+            findings = (replace(unknown, verdict=Judgement.ERROR), *findings)
+        if not findings:
+            findings = (fault("training", None, "nothing could be tested", verdict=Judgement.ERROR),)
+        return TrainingDiagnosis(
+            subject=name,
+            findings=findings,
+            calls=self.subject.calls,
+            trials=tuple(self.trials),
+            untested=tuple(dict.fromkeys(self.untested)),
+        )
+
+    def _take(self, evidence: Evidence) -> None:
+        labels = {f.cause for f in self.found}
+        self.found += [f for f in evidence.findings if not f.fine and (f.cause is None or f.cause not in labels)]
+        self.fine += [f for f in evidence.findings if f.fine]
+        self.untested += evidence.untested
+        if evidence.says and not evidence.findings:
+            self.fine.append(Finding(output=evidence.area, verdict=Judgement.RIGHT, says=evidence.says))
+
+    def _stages(self) -> Iterator[Evidence]:
+        subject = self.subject
+        yield examine_data(subject)
+        calls = examine_calling(subject)
+        yield calls
+        if any(f.verdict is Judgement.ERROR for f in calls.findings):
+            return
+        start = subject.loss()
+        if not np.isfinite(start):
+            yield from self._not_finite_at_once()
+            return
+        yield from self._gradients()
+        yield examine_outputs(subject)
+        yield examine_relation(subject)
+        updates = examine_updates(subject)
+        beside = [f for f in updates.findings if f.cause in ("clipping_always", "regularisation_too_strong")]
+        if not beside:
+            yield updates
+        yield from self._training(beside)
+
+    def _not_finite_at_once(self) -> Iterator[Evidence]:
+        """Say why the loss is not finite before the first step: the inputs, the formula, or the weights."""
+        given = self._ran(run(self.subject, "as given", self.subject.stepper(), steps=1))
+        self.given = given
+        numbers = examine_numbers(self.subject)
+        for suspicion in suspect_inputs(self.subject):
+            inputs = self._tried(suspicion, given)
+            if inputs is not None:
+                also = tuple(c for c in [numbers.cause] if c)
+                yield Evidence("data", (replace(inputs, also=also),))
+        for suspicion in suspect_weights(self.subject):
+            first = self._tried(suspicion, given)
+            fragile = any(
+                f.evidence.get("operation") in ("exp", "exp2", "expm1", "cosh", "sinh") for f in numbers.findings
+            )
+            if first is not None and numbers.cause in (None, "overflow") and not fragile:
+                yield Evidence("start", (first,))
+        yield numbers
+
+    def _gradients(self) -> Iterator[Evidence]:
+        subject = self.subject
+        if is_random(subject):
+            yield Evidence(
+                "gradient",
+                untested=("the gradients: the loss is random, and its differences are those of the dice",),
+            )
+            return
+        if subject.gradients_function is None:
+            told = with_implied_gradients(subject)
+            yield Evidence("step", untested=told.untested)
+            if told.subject is None:
+                return
+            self.subject = subject = told.subject
+        evidence, mended = compared(subject, seed=subject.seed)
+        if evidence.cause is not None or any(not f.fine for f in evidence.findings):
+            evidence = self._shown(evidence, mended)
+        yield evidence
+
+    def _shown(self, evidence: Evidence, mended: Mended) -> Evidence:
+        """Return the findings about gradients with the training as given and with mended gradients."""
+        if not self.subject.clock.allows(1.0):
+            return evidence
+        given = self._ran(as_given(self.subject))
+        self.given = given
+        faults = list(evidence.findings)
+        i = next((k for k, f in enumerate(faults) if not f.fine), 0)
+        if mended.change is not None and self.subject.learning_rate:
+            plain = self._ran(
+                run(
+                    self.subject,
+                    f"with {mended.what}",
+                    self.subject.stepper(change=mended.change),
+                    steps=mended.steps,
+                )
+            )
+            faults[i] = shown_by(faults[i], given, plain)
+        else:
+            faults[i] = shown_by(faults[i], given)
+            self.untested.append(
+                "the mended training: the right gradients do not follow from these by a factor, so that it was "
+                "not run"
+            )
+        return evidence._replace(findings=tuple(faults))
+
+    def _training(self, beside: list[Finding]) -> Iterator[Evidence]:
+        subject = self.subject
+        given = self.given = self._ran(as_given(subject))
+        self.constant = constant_loss(subject)
+        yield examine_start(subject, given.params)
+        how = fails(given, self.constant)
+        beside = beside or given_decay(subject)
+        if beside:
+            yield self._without(beside[0], given, how)
+        if how is None:
+            yield from self._faster(given)
+            yield Evidence("training", says=str(given))
+            yield examine_solution(subject, given)
+            yield examine_evaluation(subject, given)
+        else:
+            yield from self._failing(given, how)
+
+    def _failing(self, given: Trial, how: str) -> Iterator[Evidence]:
+        """Say why the training fails: what an experiment confirms, or where numbers stop being finite."""
+        explained, strong = False, []
+        for suspicion in self._suspicions(given, how):
+            found = self._tried(suspicion, given)
+            if found is None and suspicion.strong:
+                strong.append(suspicion)
+            if found is not None:
+                explained = True
+                yield Evidence(found.output, (with_aftermath(self.subject, found, given),))
+        if not given.finite and not explained:
+            numbers = where_not_finite(self.subject, given)
+            if numbers.findings:
+                first = shown_by(numbers.findings[0], given)
+                yield numbers._replace(findings=(first, *numbers.findings[1:]))
+                return
+        if not explained and strong:
+            tries = "; ".join(str(t) for t in self.trials[-len(strong[0].remedies) :])
+            note = f"nothing that was tried helps so soon: {tries}"
+            yield Evidence("flow", (shown_by(replace(strong[0].finding, notes=(note,)), given),))
+        elif not explained:
+            yield from self._last_resort(given, how)
+
+    def _faster(self, given: Trial) -> Iterator[Evidence]:
+        """Say what keeps a training that learns from learning as it could, where much speaks for it."""
+        if given.first < 0.5 * self.constant or given.last < 0.05 * self.constant:
+            return
+        for suspicion in self._suspicions(given, ""):
+            found = self._tried(suspicion, given, learning=True)
+            if found is not None:
+                yield Evidence(found.output, (with_aftermath(self.subject, found, given),))
+
+    def _suspicions(self, given: Trial, how: str) -> Iterator[Suspicion]:
+        """Yield what may be why the training fails, what explains the rest first."""
+        subject = self.subject
+        yield from suspect_inputs(subject)
+        yield from suspect_labels(subject)
+        yield from suspect_dead(subject)
+        yield from suspect_weights(subject)
+        yield from suspect_flow(subject, given)
+        yield from suspect_rate(subject, given, how)
+        yield from suspect_precision(subject, given)
+        yield from suspect_penalty(subject, given)
+
+    def _without(self, finding: Finding, given: Trial, how: str | None) -> Evidence:
+        """Train without clipping, or without weight decay, and say whether that was at fault."""
+        clipped = finding.cause == "clipping_always"
+        what = "without clipping" if clipped else "without weight decay"
+        rate = float(self.subject.learning_rate or 0.0)
+        self.clipped = clipped
+        for share in (1.0, 0.5, 0.1):
+            name = what if share == 1 else f"{what}, learning rate {rate * share:.3g}"
+            free = self._ran(run(self.subject, name, self.subject.stepper(rate * share), steps=200))
+            if cures(free, given, self.constant, learning=how is None):
+                break
+        if cures(free, given, self.constant, learning=how is None):
+            fix = (
+                "raise the limit until most steps are not cut, or leave clipping out"
+                if clipped
+                else "lower the weight decay to 1e-4 or so"
+            )
+            return Evidence(
+                finding.output, (shown_by(replace(finding, fix=f"{fix}: {what} was run and learns"), given, free),)
+            )
+        return Evidence(finding.output, says=finding.says)
+
+    def _last_resort(self, given: Trial, how: str) -> Iterator[Evidence]:
+        if how == "stalls":
+            few = examine_overfitting(self.subject)
+            yield few
+            if few.findings:
+                return
+            yield Evidence("training", says=f"{given}: slow, and nothing that was tried shows a fault")
+            return
+        says = f"the training {how}, and nothing that was tried helps"
+        yield Evidence("training", (shown_by(fault("training", None, says), given),))
+
+    def _tried(self, suspicion: Suspicion, given: Trial, *, learning: bool = False) -> Finding | None:
+        if self.clipped and suspicion.finding.cause == "learning_rate_too_high":
+            return None  # no step was as long as the rate says
+        found, ran = tried(self.subject, suspicion, given, self.constant, learning=learning)
+        self.trials += ran
+        return found
+
+    def _ran(self, trial: Trial) -> Trial:
+        self.trials.append(trial)
+        return trial

@@ -1,0 +1,187 @@
+"""The expressions of a statement that has run, computed again: which of them is the first that is not finite."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+#: Expressions that are not looked into.
+_OPAQUE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant, ast.JoinedStr)
+#: The names of operators.
+_OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.MatMult: "matmul",
+    ast.FloorDiv: "divide",
+    ast.Mod: "divide",
+}
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """An expression that is not finite although all that it is made of is."""
+
+    expression: str  #: "np.log(p[np.arange(n), t])"
+    operation: str  #: "log", "exp", "divide", "matmul"
+    operands: tuple[Any, ...]  #: their values
+    names: tuple[str, ...]  #: their texts
+    value: Any
+    function: str
+    file: str
+    line: int
+    source: str  #: of the function
+
+
+@dataclass
+class Event:
+    """A statement that ran, with what its names stood for."""
+
+    code: CodeType
+    frame: int
+    names: tuple[str, ...]
+    statement: ast.stmt
+    values: dict[str, Any]
+    space: dict[str, Any]
+    result: Any = None
+
+
+def finite(value: Any) -> bool:
+    """Return whether there is no NaN and no infinity in a value, as far as it holds floats."""
+    if isinstance(value, np.ndarray | np.floating):
+        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, tuple | list):
+        return all(finite(part) for part in value[:100])
+    if isinstance(value, Mapping):
+        return all(finite(part) for part in value.values())
+    return True
+
+
+def at_fault(event: Event, *, raised: bool = False) -> Culprit | None:
+    """Return the expression of a statement that is not finite, or that raises, with what it is made of."""
+    value = value_of(event.statement)
+    found = _raising(value, event) if raised else first_bad(value, event)
+    if found is None:
+        return None
+    node, result = found
+    operation, operands = _parts(node, event)
+    first = inspect.getsourcelines(event.code)[1]
+    return Culprit(
+        expression=ast.unparse(node),
+        operation=operation,
+        operands=tuple(_quiet(o, event) for o in operands),
+        names=tuple(ast.unparse(o) for o in operands),
+        value=result,
+        function=event.code.co_name,
+        file=Path(event.code.co_filename).name,
+        line=event.statement.lineno + first - 1,
+        source=inspect.getsource(event.code),
+    )
+
+
+def _parts(node: ast.expr, event: Event) -> tuple[str, list[ast.expr]]:
+    """Return the name of what an expression does, and what it does it to."""
+    if isinstance(node, ast.BinOp):
+        return _OPERATORS.get(type(node.op), "operation"), [node.left, node.right]
+    if isinstance(node, ast.Call):
+        function = node.func
+        method = isinstance(function, ast.Attribute) and not isinstance(_quiet(function.value, event), type(np))
+        owner = [function.value] if isinstance(function, ast.Attribute) and method else []
+        return called(node) or "call", [*owner, *node.args]
+    return type(node).__name__.lower(), [node.operand] if isinstance(node, ast.UnaryOp) else []
+
+
+def first_bad(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
+    """Return the innermost expression, in the order of computing, whose value is not finite."""
+    if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
+        return None
+    for child in ast.iter_child_nodes(node):
+        inner = child.value if isinstance(child, ast.keyword) else child
+        if isinstance(node, ast.Call) and inner is node.func:
+            inner = node.func.value if isinstance(node.func, ast.Attribute) else None  # type: ignore[assignment]
+        found = first_bad(inner, event)
+        if found is not None:
+            return found
+    if isinstance(node, ast.Call) and not known(node, event):
+        return (node, None)
+    with suppress(Exception):
+        value = _evaluated(node, event)
+        if not isinstance(value, np.ndarray | np.floating | float | tuple | list | dict) or finite(value):
+            return None
+        return (node, value)
+    return None
+
+
+def _raising(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
+    """Return the innermost expression that raises."""
+    if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
+        return None
+    for child in ast.iter_child_nodes(node):
+        found = _raising(child.value if isinstance(child, ast.keyword) else child, event)
+        if found is not None:
+            return found
+    if isinstance(node, ast.Call) and not known(node, event):
+        return None
+    try:
+        _evaluated(node, event)
+    except (ArithmeticError, ValueError) as error:
+        return (node, error)
+    except Exception:
+        return None
+    return None
+
+
+def known(node: ast.Call, event: Event) -> bool:
+    """Whether a call is one of NumPy, of an array or of a number, which may be made again."""
+    with suppress(Exception):
+        function = _evaluated(node.func, event)
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, np.ndarray | np.generic | float | int):
+            return True
+        module = getattr(function, "__module__", None) or ""
+        return (
+            isinstance(function, np.ufunc)
+            or module.split(".")[0] in ("numpy", "math")
+            or function in (float, abs, sum, max, min, len, range, int)
+        )
+    return False
+
+
+def called(node: ast.expr) -> str:
+    """Return the name of the function that a call calls."""
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def value_of(statement: ast.stmt) -> ast.expr | None:
+    """Return the expression whose value a statement assigns or returns."""
+    if isinstance(statement, ast.AugAssign):
+        target = ast.parse(ast.unparse(statement.target), mode="eval").body
+        return ast.copy_location(ast.BinOp(target, statement.op, statement.value), statement.value)
+    return getattr(statement, "value", None)
+
+
+def _evaluated(node: ast.expr, event: Event) -> Any:
+    expression = ast.fix_missing_locations(ast.Expression(node))
+    space = {**event.space, **event.values}
+    with np.errstate(all="ignore"):
+        return eval(compile(expression, "<expression>", "eval"), space)  # noqa: S307 - the person's own expression, which has just run
+
+
+def _quiet(node: ast.expr, event: Event) -> Any:
+    with suppress(Exception):
+        return _evaluated(node, event)
+    return None
