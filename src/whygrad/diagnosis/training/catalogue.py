@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,24 +47,13 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
         in_time()
         return subject.gradients(params, rebuilt(batch, x, t))
 
-    entries = sum(a.size for a in at.values())
     try:
         subject.loss(dict(at))
         cost = time.monotonic() - began
-        if 8 * entries * cost > patience:
-            chain = None
-            if 3000 * cost < patience:
-                with np.errstate(all="ignore"):
-                    chain = identified(
-                        lambda p: loss(dict(p), x, t),
-                        dict(at),
-                        x,
-                        t,
-                        np.random.default_rng(0),
-                        began + patience / 2,
-                    )
-            if chain is None:
-                return {}
+        if 8 * sum(a.size for a in at.values()) * cost > patience and not _identifiable(
+            loss, at, (x, t), cost, began, patience
+        ):
+            return {}
         told = diagnose_network(
             loss, gradients, dict(at), (x, t), time_limit=max(patience, 0.5), patience=patience / 2
         )
@@ -72,3 +61,20 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
         return {}
     ranked = sorted(told.findings, key=lambda finding: finding.cause != told.cause)
     return {finding.output: finding for finding in ranked if finding.output in names}
+
+
+def _identifiable(
+    loss: Callable[..., float],
+    at: Mapping[str, Array],
+    data: tuple[Array, Array],
+    cost: float,
+    began: float,
+    patience: float,
+) -> bool:
+    """Return whether the network is found out in time, where differences of its loss would take too long."""
+    if 3000 * cost >= patience:
+        return False
+    x, t = data
+    with np.errstate(all="ignore"):
+        rng = np.random.default_rng(0)
+        return identified(lambda p: loss(dict(p), x, t), dict(at), x, t, rng, began + patience / 2) is not None
