@@ -7,13 +7,13 @@ activations, poolings, skip connections and loss lie between them is tried until
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.catalogue import ImpossibleError
 from whygrad.diagnosis.chains import Chain, Stage, adding, forward
 from whygrad.diagnosis.endings import LAST, LOSSES, PENALTIES, target_like
@@ -51,7 +51,7 @@ def identified(
         for images, goal, columns in _readings(x, t):
             skips = _with_skips(params, images) if kinds is HIDDEN else ()
             for stages in chain(layouts(params, images), skips):
-                if time.monotonic() > until:
+                if working_time() > until:
                     return None
                 found = _fitting_chain(stages, kinds, draws, values, images, goal, columns, until)
                 if found is not None:
@@ -201,7 +201,7 @@ def _grown(
     alike = gaps > 2 or kinds is RARE
 
     def on(k: int, body: tuple[Stage, ...], outs: list[Array], entered: list[dict[str, Array]], kind: str) -> Any:
-        if time.monotonic() > until:
+        if working_time() > until:
             return
         if k == len(stages):
             yield body, outs

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
@@ -29,9 +29,9 @@ def examine_calling(subject: Subject) -> Evidence:
     for who, function in (("loss", subject.loss_function), ("gradients", subject.gradients_function)):
         if function is None:
             continue
-        began = time.monotonic()
+        began = working_time()
         written = _written(subject, function)
-        seconds = time.monotonic() - began
+        seconds = working_time() - began
         try:
             first, second = (_number(subject, who) for _ in range(2))
         except CallFailed as failed:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.identifying import identified
 from whygrad.diagnosis.networks import diagnose_network
 from whygrad.diagnosis.report import Finding
@@ -32,11 +32,11 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
     x, t = (np.asarray(part) for part in found)
     batch = subject.batch
 
-    began = time.monotonic()
+    began = working_time()
     patience = min(_PATIENCE, _SHARE * subject.clock.left)
 
     def in_time() -> None:
-        if time.monotonic() - began > patience:
+        if working_time() - began > patience:
             raise _Late
 
     def loss(params: dict[str, Array], x: Any, t: Any) -> float:
@@ -49,7 +49,7 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
 
     try:
         subject.loss(dict(at))
-        cost = time.monotonic() - began
+        cost = working_time() - began
         if 8 * sum(a.size for a in at.values()) * cost > patience and not _identifiable(
             loss, at, (x, t), cost, began, patience
         ):

@@ -12,7 +12,6 @@ import ast
 import inspect
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import CodeType, FrameType
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import guarded
 from whygrad.diagnosis.training.expressions import (
     Culprit,
@@ -63,7 +63,7 @@ def first_not_finite(function: Callable[..., Any], *arguments: Any) -> Culprit |
 
 class _Tracer:
     def __init__(self) -> None:
-        self.began, self.lines = time.monotonic(), 0
+        self.began, self.lines = working_time(), 0
         self.statements: dict[CodeType, dict[int, ast.stmt]] = {}
         self.pending: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
         self.events: list[Event] = []
@@ -79,7 +79,7 @@ class _Tracer:
 
     def local(self, frame: FrameType, event: str, argument: Any) -> Any:
         self.lines += 1
-        if self.lines > _LINES or time.monotonic() - self.began > _PATIENCE:
+        if self.lines > _LINES or working_time() - self.began > _PATIENCE:
             return None
         key = id(frame)
         pending = self.pending.pop(key, None)
