@@ -8,7 +8,7 @@ from whygrad.diagnosis.training import examine_outputs, training_of
 
 
 def twice(labels, classes=10, reg=0.0, count=1, seed=0, one_hot=False):
-    """Return the training of one layer, or of a network without biases, whose softmax is taken ``count`` + 1 times."""
+    """Return the training of a network without biases, whose softmax is taken ``count`` + 1 times."""
     rng = np.random.default_rng(seed)
     w1, w2 = rng.normal(size=(64, 24)) * 0.2, rng.normal(size=(24, classes)) * 0.3
 
