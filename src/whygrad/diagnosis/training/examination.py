@@ -36,6 +36,10 @@ from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fa
 from whygrad.diagnosis.training.units import suspect_dead
 from whygrad.diagnosis.training.updates import examine_updates
 
+#: As a share of what a constant prediction costs: a training that comes no lower has learned little.
+_LITTLE = 0.4
+_RATES = ("learning_rate_too_high", "learning_rate_too_low", "momentum_too_high")
+
 
 class Examination:
     """One examination: what was found so far, and what comes next."""
@@ -201,7 +205,7 @@ class Examination:
                 strong.append(suspicion)
             if found is not None:
                 explained = True
-                yield Evidence(found.output, (with_aftermath(self.subject, found, given),))
+                yield self._unless_incapable(found, given)
         if not given.finite and not explained:
             numbers = where_not_finite(self.subject, given)
             if numbers.findings:
@@ -222,7 +226,17 @@ class Examination:
         for suspicion in self._suspicions(given, ""):
             found = self._tried(suspicion, given, learning=True)
             if found is not None:
-                yield Evidence(found.output, (with_aftermath(self.subject, found, given),))
+                yield self._unless_incapable(found, given)
+        if given.last > _LITTLE * self.constant:
+            yield examine_overfitting(self.subject)
+
+    def _unless_incapable(self, found: Finding, given: Trial) -> Evidence:
+        """Return a finding, or that not even a few samples can be learned, where its remedy helps but little."""
+        if found.cause in _RATES and self.trials[-1].last > _LITTLE * self.constant:
+            few = examine_overfitting(self.subject)
+            if few.findings:
+                return few
+        return Evidence(found.output, (with_aftermath(self.subject, found, given),))
 
     def _suspicions(self, given: Trial, how: str) -> Iterator[Suspicion]:
         """Yield what may be why the training fails, what explains the rest first."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.batches import pair, rebuilt
-from whygrad.diagnosis.training.penalty import penalty
+from whygrad.diagnosis.training.penalty import data_loss
 from whygrad.diagnosis.training.report import fault
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
@@ -81,7 +81,7 @@ def _among(values: list[float], allowed: tuple[float, ...] | list[float], tolera
 
 def _sharp_losses(subject: Subject) -> Iterator[float]:
     """Yield what single samples cost with last layers that are drawn anew and very large."""
-    cost = _without_penalty(subject)
+    cost = data_loss(subject)
     for params in _sharpened(subject, _DRAWS):
         for i in range(min(subject.count or 0, _SAMPLES)):
             yield cost(params, subject.part(np.array([i])))
@@ -93,7 +93,7 @@ def _other_labels(subject: Subject, labels: Array, usual: float) -> Iterator[flo
     Of K classes a network answers one: with few samples no label may be the one that it answers.
     """
     firsts = [int(np.flatnonzero(labels == c)[0]) for c in np.unique(labels)[:_LABELS]]
-    cost = _without_penalty(subject)
+    cost = data_loss(subject)
     tries = itertools.product(_sharpened(subject, _MORE), range(min(subject.count or 0, _SAMPLES)), firsts)
     for params, i, j in tries:
         x, t = (pair(subject.part(np.array([k]))) for k in (i, j))
@@ -111,17 +111,6 @@ def _sharpened(subject: Subject, draws: int) -> Iterator[dict[str, Array]]:
     w = subject.params[name]
     for _ in range(draws):
         yield {**subject.params, name: (1e4 * rng.normal(size=w.shape)).astype(w.dtype)}
-
-
-def _without_penalty(subject: Subject) -> Callable[[dict[str, Array], object], float]:
-    """Return the loss but for ½λ‖w‖², which huge weights would make huge."""
-    found = penalty(subject)
-
-    def cost(params: dict[str, Array], batch: object) -> float:
-        beside = sum(0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items())
-        return subject.loss(params, batch) - beside
-
-    return cost
 
 
 def _fed_with_probabilities(label: str, k: int, values: list[float]) -> Finding:
