@@ -259,9 +259,9 @@ class Examination:
         for share in (1.0, 0.5, 0.1):
             name = what if share == 1 else f"{what}, learning rate {rate * share:.3g}"
             free = self._ran(run(self.subject, name, self.subject.stepper(rate * share), steps=200))
-            if cures(free, given, self.constant, learning=how is None):
+            if cures(free, given, self.constant, better=0.5 if how is None else None):
                 break
-        if cures(free, given, self.constant, learning=how is None):
+        if cures(free, given, self.constant, better=0.5 if how is None else None):
             fix = (
                 "raise the limit until most steps are not cut, or leave clipping out"
                 if clipped

@@ -52,7 +52,7 @@ def data_loss(subject: Subject) -> Callable[[Mapping[str, Array], Any], float]:
 
     Example:
         >>> def loss(p, b): return float((p["w"] @ p["v"]) ** 2 + 0.5 * (p["w"] ** 2).sum())
-        >>> training = Subject({"w": np.ones((1, 3)), "v": np.ones(3)}, None, loss)
+        >>> training = Subject({"w": np.ones(3), "v": np.ones(3)}, None, loss)
         >>> training.loss(), round(data_loss(training)(training.params, None), 6)
         (10.5, 9.0)
     """
