@@ -21,6 +21,7 @@ from whygrad.diagnosis.training import (
     training_of,
 )
 from whygrad.diagnosis.training.memory import Memory
+from whygrad.diagnosis.training.numbers import classified
 from whygrad.diagnosis.training.penalty import penalty
 from whygrad.diagnosis.training.relation import dependence
 from whygrad.diagnosis.training.slopes import slope
@@ -168,6 +169,52 @@ def test_an_error_of_the_math_module_is_a_culprit_too():
 
     found = first_not_finite(loss, [0.0])
     assert found.operation == "log"
+
+
+def test_a_lambda_is_followed():
+    scaled = [lambda z: z + 1, lambda z: z / (z - z[0])]
+
+    def loss(z):
+        return float(scaled[1](z).sum())
+
+    found = first_not_finite(loss, np.array([2.0, 3.0]))
+    assert found.expression == "z / (z - z[0])"
+    assert found.operation == "divide"
+    assert found.function == "<lambda>"
+
+
+def test_a_finite_call_in_an_argument_is_not_at_fault():
+    def layer(z):
+        return [z, 1000 * z]
+
+    class Head:
+        def __init__(self, shifted):
+            self.shifted = shifted
+
+        def softmax(self, z):
+            e = np.exp(z - z.max() if self.shifted else z)
+            return e / e.sum()
+
+    def loss(z):
+        return float(np.log(Head(False).softmax(layer(z)[-1])).sum())
+
+    found = first_not_finite(loss, np.array([1.0, 2.0]))
+    assert found.operation == "exp"
+    assert found.function == "softmax"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: np.true_divide(1.0, z).sum(),
+        lambda z: np.reciprocal(z).sum(),
+        lambda z: (z**-0.5).sum(),
+        lambda z: np.where(z > 0, np.log(z), 0).sum() + (1 / z).sum(),
+    ],
+)
+def test_every_way_of_dividing_by_zero_is_one(loss):
+    with np.errstate(all="ignore"):
+        assert classified(first_not_finite(loss, np.array([0.0, 2.0])))[0] == "division_by_zero"
 
 
 def test_dependence_is_found_and_not_invented():

@@ -140,12 +140,25 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
         label = "softmax_overflow" if softmax else "overflow"
         name = culprit.names[0] if culprit.names else "z"
         return label, f"which overflows: {given}", f"subtract the largest first: np.exp({name} - max)"
-    if operation == "divide" and len(operands) == 2 and np.any(operands[1] == 0):
-        return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[1]}"
+    by = _divisor(culprit, operands)
+    if by is not None:
+        return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[by]}"
     if operation in ("sqrt", "power") and operands and float(operands[0].min(initial=0)) < 0:
         return "overflow", f"a root of a negative number: {given}", "keep what is under the root above 0"
     fix = "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
     return "overflow", f"which overflows: {given}" if given else "which overflows", fix
+
+
+def _divisor(culprit: Culprit, operands: list[Any]) -> int | None:
+    """Return which operand is 0 and divides, as a divisor or by a negative power; None where none does."""
+    if culprit.operation in ("divide", "true_divide", "divmod") and len(operands) >= 2:
+        return 1 if np.any(operands[1] == 0) else None
+    if culprit.operation == "reciprocal" and operands:
+        return 0 if np.any(operands[0] == 0) else None
+    if culprit.operation in ("power", "float_power", "pow") and len(operands) >= 2:
+        base, exponent = np.broadcast_arrays(operands[0], operands[1])
+        return 0 if np.any((base == 0) & (exponent < 0)) else None
+    return None
 
 
 def _logarithm(operand: Any, given: str) -> tuple[str, str, str]:
