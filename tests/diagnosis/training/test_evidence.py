@@ -183,6 +183,14 @@ def test_a_lambda_is_followed():
     assert found.function == "<lambda>"
 
 
+def test_a_return_within_a_with_statement_is_followed():
+    def loss(z):
+        with np.errstate(all="ignore"):
+            return float(np.log(z).sum()), z
+
+    assert first_not_finite(loss, np.array([0.0, 1.0])).operation == "log"
+
+
 def test_a_finite_call_in_an_argument_is_not_at_fault():
     def layer(z):
         return [z, 1000 * z]

@@ -149,6 +149,21 @@ def zero_divided():
     return training(net, loss=loss)
 
 
+def log_of_zero_elsewhere():
+    """The first batch's loss is finite, and that of the third is not."""
+    net = Net()
+    sizes = np.where(np.arange(640) // 64 == 2, 400.0, 1.0)
+
+    def loss(p, batch):
+        x, t, size = batch
+        q = softmax(size[:, None] * net.predict(p, x))
+        return float(-np.log(q)[np.arange(len(q)), t].mean())
+
+    batches = [(X[i : i + 64], T[i : i + 64], sizes[i : i + 64]) for i in range(0, 640, 64)]
+    given = training(net, loss=loss, gradients=lambda p, b: net.gradients(p, b[:2]), batches=batches)
+    return given | {"batch": batches[0]}
+
+
 def clipped(p, g):
     length = np.sqrt(sum((a**2).sum() for a in g.values()))
     return {name: p[name] - 0.1 * min(1, 1e-3 / length) * g[name] for name in p}
@@ -241,6 +256,7 @@ FAULTS = {
     "vanishing_gradient": lambda: training(Net((64, *[32] * 8, 10), "sigmoid")),
     "saturated_units": saturated,
     "log_of_zero": log_of_zero,
+    "log_of_zero, in another batch": log_of_zero_elsewhere,
     "softmax_overflow": overflowing,
     "division_by_zero": zero_divided,
     "integer_truncation": lambda: with_step(truncated),

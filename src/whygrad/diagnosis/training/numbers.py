@@ -16,6 +16,10 @@ from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.tracing import first_not_finite
 from whygrad.typing import Array
 
+#: What a formula does that could be written so that it does not.
+BREAKING = ("log_of_zero", "softmax_overflow", "division_by_zero")
+#: Share of what is left of the time that one loss may take for others to be computed as well.
+_SHARE = 1e-3
 _LOGS = ("log", "log2", "log10", "log1p", "xlogy")
 _EXPS = ("exp", "exp2", "expm1", "sinh", "cosh")
 _LESSONS = {
@@ -28,6 +32,16 @@ _LESSONS = {
     "overflow": "Numbers beyond 1.8e308, in float32 beyond 3.4e38, are infinite, and ∞ − ∞ and 0·∞ are NaN "
     "from there on.",
 }
+
+
+def not_finite_from_the_start(subject: Subject) -> Any:
+    """Return the first batch of a training whose loss is not finite at its first parameters, or None."""
+    for batch in (subject.batch, *subject.stream):
+        if not np.isfinite(subject.loss(None, batch)):
+            return batch
+        if subject.costs.get("loss", 0.0) > _SHARE * subject.clock.left:
+            break
+    return None
 
 
 def examine_numbers(subject: Subject, params: Mapping[str, Array] | None = None, batch: Any = None) -> Evidence:
@@ -64,10 +78,10 @@ def _of_loss(subject: Subject, at: Mapping[str, Array], batch: Any) -> Finding |
         value = float("nan")
     if np.isfinite(value):
         return None
-    inside = getattr(subject.inside, "first_not_finite", None)
-    if inside is not None:
-        return _named_inside(str(inside(at, subject.batch if batch is None else batch)), value)
     culprit = _traced(subject, subject.loss_function, at, batch)
+    inside = getattr(subject.inside, "first_not_finite", None)
+    if inside is not None and culprit is None:  # not in a loss or a layer of a person's own
+        return _named_inside(str(inside(at, subject.batch if batch is None else batch)), value)
     return _told(subject, culprit, "loss", at, batch, value)
 
 

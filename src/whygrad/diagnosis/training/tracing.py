@@ -38,6 +38,8 @@ from whygrad.diagnosis.training.expressions import (
 _PATIENCE, _LINES = 4.0, 200_000
 #: Arrays up to this size are copied where a statement is about to write to them.
 _SMALL = 200_000
+#: Where code lies that is not a person's own: Python's and this package's.
+_FOREIGN = ("<frozen", sys.base_prefix + "/lib", str(Path(__file__).resolve().parents[2]))
 _RETURN, _LAMBDA = "return", "<lambda>"
 
 
@@ -67,15 +69,14 @@ class _Tracer:
         self.began, self.lines = time.monotonic(), 0
         self.statements: dict[CodeType, dict[int, ast.stmt]] = {}
         self.pending: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
+        self.leaving: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
         self.events: list[Event] = []
         self.raised: Event | None = None
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        parts = set(Path(frame.f_code.co_filename).parts)
-        if {"site-packages", "whygrad"} & parts or frame.f_code.co_filename.startswith(
-            ("<frozen", sys.base_prefix + "/lib")
-        ):
+        file = frame.f_code.co_filename
+        if file.startswith(_FOREIGN) or "site-packages" in Path(file).parts:
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)
@@ -96,6 +97,11 @@ class _Tracer:
                 self.raised = Event(frame.f_code, key, (), pending[0], pending[1], frame.f_globals, argument[1])
             self.pending[key] = pending if pending is not None else (ast.Pass(), {})
             return self.local
+        if event == _RETURN:
+            left = self.leaving.pop(key, None)
+            pending = pending or left
+        elif pending is not None and isinstance(pending[0], ast.Return):
+            self.leaving[key], pending = pending, None  # what a with or a finally does comes between
         if pending is not None:
             self._after(frame, *pending, returned=argument if event == _RETURN else None)
         if event == "line":
