@@ -20,11 +20,13 @@ from whygrad.diagnosis.training import (
     examine_updates,
     training_of,
 )
+from whygrad.diagnosis.training.gradient import _wrong_again
 from whygrad.diagnosis.training.memory import Memory
 from whygrad.diagnosis.training.numbers import classified
 from whygrad.diagnosis.training.penalty import penalty
+from whygrad.diagnosis.training.readings import Reading
 from whygrad.diagnosis.training.relation import dependence
-from whygrad.diagnosis.training.slopes import slope
+from whygrad.diagnosis.training.slopes import Slope, slope
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.tracing import first_not_finite
 
@@ -126,6 +128,22 @@ def test_memory_puts_back_what_closures_globals_and_objects_keep():
     t, v = one.step(np.ones(2))
     assert t == 1
     assert np.array_equal(v, np.ones(2))
+
+
+def test_a_claim_that_is_off_by_chance_along_one_direction_is_not_wrong():
+    near, off = Slope(1.0, 1e-9), Slope(1.001, 1e-9)
+    right, odd, far = (Reading(1.0, slope, 1.0, 1.0) for slope in (near, off, Slope(2.0, 1e-9)))
+    assert odd.wrong(2e-6)
+    assert not _wrong_again([odd, right, right], 2e-6)
+    assert _wrong_again([odd, right, odd], 2e-6)
+    assert _wrong_again([far, right, right], 2e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_kinks_near_each_other_are_no_wrong_gradient(seed):
+    net = Net((64, 40, 40, 10))
+    equal = {name: 0 * a + 0.01 * name.startswith("w") for name, a in net.params.items()}
+    assert examine_gradient(training_of(**training(net, params=equal, n=32)), seed=seed).cause is None
 
 
 def test_memory_draws_the_same_numbers_again():
