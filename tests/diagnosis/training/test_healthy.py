@@ -56,6 +56,18 @@ def momentum_step():
     return with_step(update, learning_rate=0.02, momentum=0.9, optimizer="momentum")
 
 
+def damped_momentum():
+    """The damping 1 − 0.9 and the rate are the same number."""
+    v = {}
+
+    def update(p, g):
+        for name in g:
+            v[name] = 0.9 * v.get(name, 0) + 0.1 * g[name]
+        return {name: p[name] - 0.1 * v[name] for name in p}
+
+    return with_step(update, learning_rate=0.1)
+
+
 def with_dropout():
     net = Net()
     rng = np.random.default_rng(0)
@@ -110,6 +122,7 @@ HEALTHY = {
     "a step in place": in_place,
     "a step alone": lambda: with_step(lambda p, g: {n: p[n] - 0.1 * g[n] for n in p}) | {"gradients": None},
     "a step with momentum": momentum_step,
+    "a step with damped momentum": damped_momentum,
     "Adam": with_adam,
     "Adam alone": lambda: with_adam() | {"gradients": None, "seconds": 15},
     "dropout": with_dropout,
