@@ -71,7 +71,7 @@ def step_before():
     return with_step(update)
 
 
-def w2_first():
+def w2_first(rate=0.5):
     net = Net(act="tanh")
 
     def step(p, batch):
@@ -80,13 +80,42 @@ def w2_first():
         d = softmax(a @ p["w2"] + p["b2"])
         d[np.arange(len(x)), t] -= 1
         d /= len(x)
-        p["w2"] -= 0.5 * a.T @ d
-        p["b2"] -= 0.5 * d.sum(0)
+        p["w2"] -= rate * a.T @ d
+        p["b2"] -= rate * d.sum(0)
         d = d @ p["w2"].T * (1 - a * a)
-        p["w1"] -= 0.5 * x.T @ d
-        p["b1"] -= 0.5 * d.sum(0)
+        p["w1"] -= rate * x.T @ d
+        p["b1"] -= rate * d.sum(0)
 
-    return training(net, 0.5, step=step)
+    return training(net, rate, step=step)
+
+
+def middle_first():
+    """Three layers, of which the middle one is updated before the first gets its gradient."""
+    net = Net((64, 32, 24, 10))
+
+    def step(p, batch):
+        g = net.gradients(p, batch)
+        changed = p | {name: p[name] - 2.0 * g[name] for name in ("w3", "b3", "w2", "b2")}
+        before, after = net.forward(p, batch[0])
+        d = softmax(before[-1])
+        d[np.arange(len(d)), batch[1]] -= 1
+        d = d / len(d) @ changed["w3"].T * net.slope(before[1], after[2])
+        d = d @ changed["w2"].T * net.slope(before[0], after[1])
+        return changed | {"w1": p["w1"] - 2.0 * batch[0].T @ d, "b1": p["b1"] - 2.0 * d.sum(0)}
+
+    return training(net, 2.0, step=step)
+
+
+def rate_twice(beta=0.0, rate=0.05):
+    net, kept = Net(), {}
+
+    def step(p, batch):
+        for name, g in net.gradients(p, batch).items():
+            kept[name] = beta * kept.get(name, 0.0) + rate * g
+            p[name] = p[name] - rate * kept[name]
+        return p
+
+    return training(net, rate, step=step)
 
 
 def another_penalty(in_loss, in_gradient):
@@ -246,6 +275,8 @@ FAULTS = {
     "stale_gradient, batch": of_the_first_batch,
     "stale_gradient, step": step_before,
     "weights_updated_before_dx": w2_first,
+    "weights_updated_before_dx, by a large step": lambda: w2_first(4.0),
+    "weights_updated_before_dx, three layers": middle_first,
     "regulariser_gradient_wrong, missing": lambda: another_penalty(0.01, 0.0),
     "regulariser_gradient_wrong, twice": lambda: another_penalty(0.01, 0.02),
     "missing_activation_derivative": no_slope,
@@ -262,6 +293,8 @@ FAULTS = {
     "integer_truncation": lambda: with_step(truncated),
     "optimizer_formula_wrong, corrections": lambda: training(Net(), 1e-3, step=adam(Net(), correct=False)),
     "optimizer_formula_wrong, t": lambda: training(Net(), 1e-3, step=adam(Net(), per_parameter=True)),
+    "optimizer_formula_wrong, rate twice": rate_twice,
+    "optimizer_formula_wrong, rate twice with momentum": lambda: rate_twice(0.9),
     "train_eval_mismatch": lambda: training(learning_rate=0.3, predict=lambda p, x: Net().predict(p, -x)),
     "clipping_always": lambda: with_step(clipped),
     "regularisation_too_strong": lambda: training(Net(reg=1.0)),
