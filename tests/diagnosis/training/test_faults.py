@@ -193,6 +193,24 @@ def log_of_zero_elsewhere():
     return given | {"batch": batches[0]}
 
 
+def rounded(to, net=None, rate=0.02):
+    """Parameters that a step keeps with few digits."""
+    net = net or Net((64, 48, 32, 10), "tanh")
+    return training(
+        net, rate, step=lambda p, batch: {n: to(p[n] - rate * g) for n, g in net.gradients(p, batch).items()}
+    )
+
+
+def binary(w, digits=8):
+    mantissa, exponent = np.frexp(w)
+    return np.ldexp(np.round(mantissa * 2**digits) / 2**digits, exponent)
+
+
+def in_half(rate):
+    x, t = batch_of()
+    return training(Net(dtype=np.float16), rate, batch=(x.astype(np.float16), t))
+
+
 def clipped(p, g):
     length = np.sqrt(sum((a**2).sum() for a in g.values()))
     return {name: p[name] - 0.1 * min(1, 1e-3 / length) * g[name] for name in p}
@@ -290,6 +308,10 @@ FAULTS = {
     "log_of_zero, in another batch": log_of_zero_elsewhere,
     "softmax_overflow": overflowing,
     "division_by_zero": zero_divided,
+    "float32_precision, binary digits": lambda: rounded(binary),
+    "float32_precision, decimals": lambda: rounded(lambda w: np.round(w, 3), Net(), 0.01),
+    "float32_precision, no update is left": lambda: rounded(lambda w: np.round(w, 2), Net(), 0.01),
+    "float32_precision, float16": lambda: in_half(0.001),
     "integer_truncation": lambda: with_step(truncated),
     "optimizer_formula_wrong, corrections": lambda: training(Net(), 1e-3, step=adam(Net(), correct=False)),
     "optimizer_formula_wrong, t": lambda: training(Net(), 1e-3, step=adam(Net(), per_parameter=True)),

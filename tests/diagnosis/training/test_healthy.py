@@ -108,6 +108,7 @@ HEALTHY = {
     "late": lambda: training(params=trained(Net(), 600)),
     "in the middle": lambda: training(params=trained(Net(), 60), momentum=0.9),
     "float32": narrow,
+    "float16": lambda: training(Net(dtype=np.float16), batch=(batch_of()[0].astype(np.float16), batch_of()[1])),
     "regularised": lambda: training(Net(reg=1e-3)),
     "decay in the gradient alone": lambda: with_gradients(
         lambda g, p, b: {n: a + 5e-4 * p[n] * n.startswith("w") for n, a in g.items()}

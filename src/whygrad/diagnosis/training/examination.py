@@ -24,6 +24,7 @@ from whygrad.diagnosis.training.precision import suspect_precision
 from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
+from whygrad.diagnosis.training.rounding import examine_rounding
 from whygrad.diagnosis.training.rule_followed import given_decay
 from whygrad.diagnosis.training.solution import examine_solution
 from whygrad.diagnosis.training.start import examine_start
@@ -178,6 +179,7 @@ class Examination:
         given = self.given = self._ran(as_given(subject))
         self.constant = constant_loss(subject)
         yield examine_start(subject, given.params)
+        yield examine_rounding(subject, given)
         how = fails(given, self.constant)
         beside = beside or given_decay(subject)
         if beside:
