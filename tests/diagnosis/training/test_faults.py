@@ -201,6 +201,17 @@ def rounded(to, net=None, rate=0.02):
     )
 
 
+def seen_as(change, x=lambda x: x):
+    """Samples that are changed within the functions."""
+    net, (images, labels) = Net(), batch_of()
+    return training(
+        net,
+        loss=lambda p, b: net.loss(p, (change(b[0]), b[1])),
+        gradients=lambda p, b: net.gradients(p, (change(b[0]), b[1])),
+        batch=(x(images), labels),
+    )
+
+
 def binary(w, digits=8):
     mantissa, exponent = np.frexp(w)
     return np.ldexp(np.round(mantissa * 2**digits) / 2**digits, exponent)
@@ -312,6 +323,13 @@ FAULTS = {
     "float32_precision, decimals": lambda: rounded(lambda w: np.round(w, 3), Net(), 0.01),
     "float32_precision, no update is left": lambda: rounded(lambda w: np.round(w, 2), Net(), 0.01),
     "float32_precision, float16": lambda: in_half(0.001),
+    "integer_truncation, samples cast": lambda: seen_as(lambda x: x.astype(np.uint8)),
+    "integer_truncation, bytes divided": lambda: seen_as(
+        lambda x: (x // 255).astype(float), lambda x: (255 * x).astype(np.uint8)
+    ),
+    "integer_truncation, after standardising": lambda: seen_as(
+        lambda x: x.astype(int).astype(float), lambda x: (x - x.mean()) / x.std()
+    ),
     "integer_truncation": lambda: with_step(truncated),
     "optimizer_formula_wrong, corrections": lambda: training(Net(), 1e-3, step=adam(Net(), correct=False)),
     "optimizer_formula_wrong, t": lambda: training(Net(), 1e-3, step=adam(Net(), per_parameter=True)),

@@ -83,6 +83,17 @@ def with_dropout():
     return training(net, loss=loss, gradients=masked)
 
 
+def seen_as(change, **more):
+    """Samples that are changed within the functions."""
+    net = Net()
+    return training(
+        net,
+        loss=lambda p, b: net.loss(p, (change(b[0]), b[1])),
+        gradients=lambda p, b: net.gradients(p, (change(b[0]), b[1])),
+        **more,
+    )
+
+
 def as_list():
     net = Net()
     names = list(net.params)
@@ -109,6 +120,11 @@ HEALTHY = {
     "in the middle": lambda: training(params=trained(Net(), 60), momentum=0.9),
     "float32": narrow,
     "float16": lambda: training(Net(dtype=np.float16), batch=(batch_of()[0].astype(np.float16), batch_of()[1])),
+    "samples that are black or white": lambda: seen_as(lambda x: (x > 0.5).astype(float)),
+    "bytes": lambda: seen_as(lambda x: x / 255, batch=((255 * batch_of()[0]).astype(np.uint8), batch_of()[1])),
+    "whole numbers that stay what they are": lambda: seen_as(
+        lambda x: (16 * x).astype(int) / 16, batch=(np.round(16 * batch_of()[0]) / 16, batch_of()[1])
+    ),
     "regularised": lambda: training(Net(reg=1e-3)),
     "decay in the gradient alone": lambda: with_gradients(
         lambda g, p, b: {n: a + 5e-4 * p[n] * n.startswith("w") for n, a in g.items()}

@@ -32,6 +32,7 @@ from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Suspicion, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
+from whygrad.diagnosis.training.truncated_samples import examine_truncated_samples
 from whygrad.diagnosis.training.units import suspect_dead
 from whygrad.diagnosis.training.updates import examine_updates
 
@@ -103,6 +104,7 @@ class Examination:
             return
         yield from self._gradients()
         yield examine_outputs(subject)
+        yield examine_truncated_samples(subject)
         yield examine_relation(subject)
         updates = examine_updates(subject)
         beside = [f for f in updates.findings if f.cause in ("clipping_always", "regularisation_too_strong")]
