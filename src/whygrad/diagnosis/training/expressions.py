@@ -7,17 +7,20 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 #: Expressions that are not looked into.
 _OPAQUE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant, ast.JoinedStr)
+#: Stands for the value of a call that is not made again.
+_CALL = object()
 #: The names of operators.
 _OPERATORS = {
     ast.Add: "add",
@@ -78,10 +81,18 @@ def finite(value: Any) -> bool:
     return True
 
 
-def at_fault(event: Event, *, raised: bool = False) -> Culprit | None:
-    """Return the expression of a statement that is not finite, or that raises, with what it is made of."""
+def at_fault(event: Event, part: ast.expr | None = None, *, raised: bool = False) -> Culprit | None:
+    """Return the expression of a statement that is not finite, or that raises, with what it is made of.
+
+    Args:
+        event: the statement.
+        part: the expression, where it is known; else the first one that is not finite.
+        raised: whether it is the one that raises.
+    """
     value = value_of(event.statement)
-    found = _raising(value, event) if raised else first_bad(value, event)
+    found = (part, _quiet(part, event)) if part is not None else first_bad(value, event)
+    if raised:
+        found = _raising(value, event)
     if found is None:
         return None
     node, result = found
@@ -114,23 +125,40 @@ def _parts(node: ast.expr, event: Event) -> tuple[str, list[ast.expr]]:
 
 def first_bad(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
     """Return the innermost expression, in the order of computing, whose value is not finite."""
+    return next(bad_parts(node, event), None)
+
+
+def bad_parts(node: ast.AST | None, event: Event) -> Iterator[tuple[ast.expr, Any]]:
+    """Yield expressions whose values are not finite, or calls whose values may not be, innermost first.
+
+    What is within a finite expression, as an infinity that np.where leaves out, does no harm and is passed over.
+    """
     if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
-        return None
+        return
+    calls = isinstance(node, ast.Call) and not known(node, event)
+    value = _CALL if calls else _quiet(node, event)
+    numbers = isinstance(value, np.ndarray | np.floating | float | tuple | list | dict)
+    if numbers and finite(value):
+        return
+    for child in _computed(node, event):
+        yield from bad_parts(child, event)
+    if calls:
+        yield (node, None)
+    elif numbers:
+        yield (node, value)
+
+
+def _computed(node: ast.expr, event: Event) -> Iterator[ast.AST | None]:
+    """Yield the parts of an expression that are computed for it, in order."""
+    if isinstance(node, ast.IfExp):
+        yield node.test
+        yield node.body if _quiet(node.test, event) else node.orelse
+        return
     for child in ast.iter_child_nodes(node):
-        inner = child.value if isinstance(child, ast.keyword) else child
-        if isinstance(node, ast.Call) and inner is node.func:
-            inner = node.func.value if isinstance(node.func, ast.Attribute) else None  # type: ignore[assignment]
-        found = first_bad(inner, event)
-        if found is not None:
-            return found
-    if isinstance(node, ast.Call) and not known(node, event):
-        return (node, None)
-    with suppress(Exception):
-        value = _evaluated(node, event)
-        if not isinstance(value, np.ndarray | np.floating | float | tuple | list | dict) or finite(value):
-            return None
-        return (node, value)
-    return None
+        if isinstance(node, ast.Call) and child is node.func:
+            yield node.func.value if isinstance(node.func, ast.Attribute) else None
+        else:
+            yield child.value if isinstance(child, ast.keyword) else child
 
 
 def _raising(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
@@ -182,6 +210,18 @@ def called(node: ast.expr) -> str:
     """Return the name of the function that a call calls."""
     function = node.func if isinstance(node, ast.Call) else node
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def code_of(node: ast.expr, event: Event) -> CodeType | None:
+    """Return the code that a call runs, where its function can be had by evaluating what it is called by."""
+    function = _quiet(node.func, event) if isinstance(node, ast.Call) else None
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__wrapped__", function)
+    if function is not None and not isinstance(function, FunctionType | MethodType | type):
+        function = getattr(function, "__call__", None)  # noqa: B004 - an object that is called as a function
+    function = getattr(function, "__func__", function)
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def value_of(statement: ast.stmt) -> ast.expr | None:

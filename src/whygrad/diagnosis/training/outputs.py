@@ -17,7 +17,6 @@ from whygrad.diagnosis.training.squashed import squashed
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import blank
-from whygrad.typing import Array
 
 
 def examine_outputs(subject: Subject) -> Evidence:
