@@ -10,6 +10,27 @@ from whygrad import OptionError, diagnose_training
 from whygrad.layers import Linear
 
 
+@pytest.mark.parametrize("seconds_of_a_call", [0.01, 0.05])
+def test_a_wrong_gradient_is_told_in_time_where_calls_are_slow(seconds_of_a_call):
+    net = Net((64, 24, 10), "tanh")
+
+    def slowly(function):
+        def called(p, batch):
+            time.sleep(seconds_of_a_call)
+            return function(p, batch)
+
+        return called
+
+    def gradients(p, batch):
+        g = net.gradients(p, batch)
+        return g | {"w1": g["w1"][:, ::-1]}
+
+    began = time.monotonic()
+    told = diagnose_training(**training(net, loss=slowly(net.loss), gradients=slowly(gradients)), seconds=3)
+    assert told.cause == "gradient_wrong", str(told)
+    assert time.monotonic() - began < 5
+
+
 def test_what_a_function_raises_is_told_with_its_line():
     def loss(params, batch):
         return params["w3"].sum()

@@ -1,5 +1,7 @@
 """The modules of evidence, each by itself."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -20,10 +22,13 @@ from whygrad.diagnosis.training import (
     examine_updates,
     training_of,
 )
+from whygrad.diagnosis.training.gradient import _wrong_again
 from whygrad.diagnosis.training.memory import Memory
+from whygrad.diagnosis.training.numbers import classified
 from whygrad.diagnosis.training.penalty import penalty
+from whygrad.diagnosis.training.readings import Reading
 from whygrad.diagnosis.training.relation import dependence
-from whygrad.diagnosis.training.slopes import slope
+from whygrad.diagnosis.training.slopes import Slope, slope
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.tracing import first_not_finite
 
@@ -127,6 +132,22 @@ def test_memory_puts_back_what_closures_globals_and_objects_keep():
     assert np.array_equal(v, np.ones(2))
 
 
+def test_a_claim_that_is_off_by_chance_along_one_direction_is_not_wrong():
+    near, off = Slope(1.0, 1e-9), Slope(1.001, 1e-9)
+    right, odd, far = (Reading(1.0, slope, 1.0, 1.0) for slope in (near, off, Slope(2.0, 1e-9)))
+    assert odd.wrong(2e-6)
+    assert not _wrong_again([odd, right, right], 2e-6)
+    assert _wrong_again([odd, right, odd], 2e-6)
+    assert _wrong_again([far, right, right], 2e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_kinks_near_each_other_are_no_wrong_gradient(seed):
+    net = Net((64, 40, 40, 10))
+    equal = {name: 0 * a + 0.01 * name.startswith("w") for name, a in net.params.items()}
+    assert examine_gradient(training_of(**training(net, params=equal, n=32)), seed=seed).cause is None
+
+
 def test_memory_draws_the_same_numbers_again():
     rng = np.random.default_rng(0)
 
@@ -150,6 +171,31 @@ def test_harmless_infinities_are_passed_over():
     assert found.operation == "log"
 
 
+def test_the_way_leads_through_calls_to_the_operation_of_a_package_that_overflows(tmp_path):
+    (tmp_path / "whygrad").mkdir()  # a folder of that name is nobody's package
+    path = tmp_path / "whygrad" / "passes_of_mine.py"
+    path.write_text(
+        "from whygrad import half_squared_error\n"
+        "def passes(x, target, ws):\n"
+        "    for w in ws:\n"
+        "        x = x * w\n"
+        "    value, _ = half_squared_error(x, target)\n"
+        "    return value, x\n"
+        "def loss(params, batch):\n"
+        "    return passes(*batch, list(params.values()))[0]\n"
+    )
+    spec = importlib.util.spec_from_file_location("passes_of_mine", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    batch = np.ones((1, 2)), np.zeros((1, 2))
+    assert module.loss({}, batch) == 1  # compiled by now, so that following it takes no time
+    found = first_not_finite(module.loss, {"a": np.array([1e100]), "b": np.array([1e100])}, batch)
+    assert (found.operation, found.function, found.line) == ("half_squared_error", "passes", 5)
+    assert found.operands[0].max() == 1e200
+    found = first_not_finite(module.loss, {"a": np.array([1e200]), "b": np.array([1e200])}, batch)
+    assert (found.expression, found.line) == ("x * w", 4)
+
+
 def test_an_update_in_place_is_followed():
     def loss(z):
         total = np.zeros(2)
@@ -168,6 +214,60 @@ def test_an_error_of_the_math_module_is_a_culprit_too():
 
     found = first_not_finite(loss, [0.0])
     assert found.operation == "log"
+
+
+def test_a_lambda_is_followed():
+    scaled = [lambda z: z + 1, lambda z: z / (z - z[0])]
+
+    def loss(z):
+        return float(scaled[1](z).sum())
+
+    found = first_not_finite(loss, np.array([2.0, 3.0]))
+    assert found.expression == "z / (z - z[0])"
+    assert found.operation == "divide"
+    assert found.function == "<lambda>"
+
+
+def test_a_return_within_a_with_statement_is_followed():
+    def loss(z):
+        with np.errstate(all="ignore"):
+            return float(np.log(z).sum()), z
+
+    assert first_not_finite(loss, np.array([0.0, 1.0])).operation == "log"
+
+
+def test_a_finite_call_in_an_argument_is_not_at_fault():
+    def layer(z):
+        return [z, 1000 * z]
+
+    class Head:
+        def __init__(self, shifted):
+            self.shifted = shifted
+
+        def softmax(self, z):
+            e = np.exp(z - z.max() if self.shifted else z)
+            return e / e.sum()
+
+    def loss(z):
+        return float(np.log(Head(False).softmax(layer(z)[-1])).sum())
+
+    found = first_not_finite(loss, np.array([1.0, 2.0]))
+    assert found.operation == "exp"
+    assert found.function == "softmax"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: np.true_divide(1.0, z).sum(),
+        lambda z: np.reciprocal(z).sum(),
+        lambda z: (z**-0.5).sum(),
+        lambda z: np.where(z > 0, np.log(z), 0).sum() + (1 / z).sum(),
+    ],
+)
+def test_every_way_of_dividing_by_zero_is_one(loss):
+    with np.errstate(all="ignore"):
+        assert classified(first_not_finite(loss, np.array([0.0, 2.0])))[0] == "division_by_zero"
 
 
 def test_dependence_is_found_and_not_invented():

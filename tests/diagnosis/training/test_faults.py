@@ -71,7 +71,7 @@ def step_before():
     return with_step(update)
 
 
-def w2_first():
+def w2_first(rate=0.5):
     net = Net(act="tanh")
 
     def step(p, batch):
@@ -80,13 +80,42 @@ def w2_first():
         d = softmax(a @ p["w2"] + p["b2"])
         d[np.arange(len(x)), t] -= 1
         d /= len(x)
-        p["w2"] -= 0.5 * a.T @ d
-        p["b2"] -= 0.5 * d.sum(0)
+        p["w2"] -= rate * a.T @ d
+        p["b2"] -= rate * d.sum(0)
         d = d @ p["w2"].T * (1 - a * a)
-        p["w1"] -= 0.5 * x.T @ d
-        p["b1"] -= 0.5 * d.sum(0)
+        p["w1"] -= rate * x.T @ d
+        p["b1"] -= rate * d.sum(0)
 
-    return training(net, 0.5, step=step)
+    return training(net, rate, step=step)
+
+
+def middle_first():
+    """Three layers, of which the middle one is updated before the first gets its gradient."""
+    net = Net((64, 32, 24, 10))
+
+    def step(p, batch):
+        g = net.gradients(p, batch)
+        changed = p | {name: p[name] - 2.0 * g[name] for name in ("w3", "b3", "w2", "b2")}
+        before, after = net.forward(p, batch[0])
+        d = softmax(before[-1])
+        d[np.arange(len(d)), batch[1]] -= 1
+        d = d / len(d) @ changed["w3"].T * net.slope(before[1], after[2])
+        d = d @ changed["w2"].T * net.slope(before[0], after[1])
+        return changed | {"w1": p["w1"] - 2.0 * batch[0].T @ d, "b1": p["b1"] - 2.0 * d.sum(0)}
+
+    return training(net, 2.0, step=step)
+
+
+def rate_twice(beta=0.0, rate=0.05):
+    net, kept = Net(), {}
+
+    def step(p, batch):
+        for name, g in net.gradients(p, batch).items():
+            kept[name] = beta * kept.get(name, 0.0) + rate * g
+            p[name] = p[name] - rate * kept[name]
+        return p
+
+    return training(net, rate, step=step)
 
 
 def another_penalty(in_loss, in_gradient):
@@ -147,6 +176,50 @@ def zero_divided():
         return net.loss(p, (scaled, t))
 
     return training(net, loss=loss)
+
+
+def log_of_zero_elsewhere():
+    """The first batch's loss is finite, and that of the third is not."""
+    net = Net()
+    sizes = np.where(np.arange(640) // 64 == 2, 400.0, 1.0)
+
+    def loss(p, batch):
+        x, t, size = batch
+        q = softmax(size[:, None] * net.predict(p, x))
+        return float(-np.log(q)[np.arange(len(q)), t].mean())
+
+    batches = [(X[i : i + 64], T[i : i + 64], sizes[i : i + 64]) for i in range(0, 640, 64)]
+    given = training(net, loss=loss, gradients=lambda p, b: net.gradients(p, b[:2]), batches=batches)
+    return given | {"batch": batches[0]}
+
+
+def rounded(to, net=None, rate=0.02):
+    """Parameters that a step keeps with few digits."""
+    net = net or Net((64, 48, 32, 10), "tanh")
+    return training(
+        net, rate, step=lambda p, batch: {n: to(p[n] - rate * g) for n, g in net.gradients(p, batch).items()}
+    )
+
+
+def seen_as(change, x=lambda x: x):
+    """Samples that are changed within the functions."""
+    net, (images, labels) = Net(), batch_of()
+    return training(
+        net,
+        loss=lambda p, b: net.loss(p, (change(b[0]), b[1])),
+        gradients=lambda p, b: net.gradients(p, (change(b[0]), b[1])),
+        batch=(x(images), labels),
+    )
+
+
+def binary(w, digits=8):
+    mantissa, exponent = np.frexp(w)
+    return np.ldexp(np.round(mantissa * 2**digits) / 2**digits, exponent)
+
+
+def in_half(rate):
+    x, t = batch_of()
+    return training(Net(dtype=np.float16), rate, batch=(x.astype(np.float16), t))
 
 
 def clipped(p, g):
@@ -231,6 +304,8 @@ FAULTS = {
     "stale_gradient, batch": of_the_first_batch,
     "stale_gradient, step": step_before,
     "weights_updated_before_dx": w2_first,
+    "weights_updated_before_dx, by a large step": lambda: w2_first(4.0),
+    "weights_updated_before_dx, three layers": middle_first,
     "regulariser_gradient_wrong, missing": lambda: another_penalty(0.01, 0.0),
     "regulariser_gradient_wrong, twice": lambda: another_penalty(0.01, 0.02),
     "missing_activation_derivative": no_slope,
@@ -241,11 +316,25 @@ FAULTS = {
     "vanishing_gradient": lambda: training(Net((64, *[32] * 8, 10), "sigmoid")),
     "saturated_units": saturated,
     "log_of_zero": log_of_zero,
+    "log_of_zero, in another batch": log_of_zero_elsewhere,
     "softmax_overflow": overflowing,
     "division_by_zero": zero_divided,
+    "float32_precision, binary digits": lambda: rounded(binary),
+    "float32_precision, decimals": lambda: rounded(lambda w: np.round(w, 3), Net(), 0.01),
+    "float32_precision, no update is left": lambda: rounded(lambda w: np.round(w, 2), Net(), 0.01),
+    "float32_precision, float16": lambda: in_half(0.001),
+    "integer_truncation, samples cast": lambda: seen_as(lambda x: x.astype(np.uint8)),
+    "integer_truncation, bytes divided": lambda: seen_as(
+        lambda x: (x // 255).astype(float), lambda x: (255 * x).astype(np.uint8)
+    ),
+    "integer_truncation, after standardising": lambda: seen_as(
+        lambda x: x.astype(int).astype(float), lambda x: (x - x.mean()) / x.std()
+    ),
     "integer_truncation": lambda: with_step(truncated),
     "optimizer_formula_wrong, corrections": lambda: training(Net(), 1e-3, step=adam(Net(), correct=False)),
     "optimizer_formula_wrong, t": lambda: training(Net(), 1e-3, step=adam(Net(), per_parameter=True)),
+    "optimizer_formula_wrong, rate twice": rate_twice,
+    "optimizer_formula_wrong, rate twice with momentum": lambda: rate_twice(0.9),
     "train_eval_mismatch": lambda: training(learning_rate=0.3, predict=lambda p, x: Net().predict(p, -x)),
     "clipping_always": lambda: with_step(clipped),
     "regularisation_too_strong": lambda: training(Net(reg=1.0)),

@@ -56,6 +56,18 @@ def momentum_step():
     return with_step(update, learning_rate=0.02, momentum=0.9, optimizer="momentum")
 
 
+def damped_momentum():
+    """The damping 1 − 0.9 and the rate are the same number."""
+    v = {}
+
+    def update(p, g):
+        for name in g:
+            v[name] = 0.9 * v.get(name, 0) + 0.1 * g[name]
+        return {name: p[name] - 0.1 * v[name] for name in p}
+
+    return with_step(update, learning_rate=0.1)
+
+
 def with_dropout():
     net = Net()
     rng = np.random.default_rng(0)
@@ -69,6 +81,17 @@ def with_dropout():
         return net.loss(p, (x * (rng.random(x.shape) < 0.8) / 0.8, t))
 
     return training(net, loss=loss, gradients=masked)
+
+
+def seen_as(change, **more):
+    """Samples that are changed within the functions."""
+    net = Net()
+    return training(
+        net,
+        loss=lambda p, b: net.loss(p, (change(b[0]), b[1])),
+        gradients=lambda p, b: net.gradients(p, (change(b[0]), b[1])),
+        **more,
+    )
 
 
 def as_list():
@@ -96,6 +119,12 @@ HEALTHY = {
     "late": lambda: training(params=trained(Net(), 600)),
     "in the middle": lambda: training(params=trained(Net(), 60), momentum=0.9),
     "float32": narrow,
+    "float16": lambda: training(Net(dtype=np.float16), batch=(batch_of()[0].astype(np.float16), batch_of()[1])),
+    "samples that are black or white": lambda: seen_as(lambda x: (x > 0.5).astype(float)),
+    "bytes": lambda: seen_as(lambda x: x / 255, batch=((255 * batch_of()[0]).astype(np.uint8), batch_of()[1])),
+    "whole numbers that stay what they are": lambda: seen_as(
+        lambda x: (16 * x).astype(int) / 16, batch=(np.round(16 * batch_of()[0]) / 16, batch_of()[1])
+    ),
     "regularised": lambda: training(Net(reg=1e-3)),
     "decay in the gradient alone": lambda: with_gradients(
         lambda g, p, b: {n: a + 5e-4 * p[n] * n.startswith("w") for n, a in g.items()}
@@ -110,6 +139,7 @@ HEALTHY = {
     "a step in place": in_place,
     "a step alone": lambda: with_step(lambda p, g: {n: p[n] - 0.1 * g[n] for n in p}) | {"gradients": None},
     "a step with momentum": momentum_step,
+    "a step with damped momentum": damped_momentum,
     "Adam": with_adam,
     "Adam alone": lambda: with_adam() | {"gradients": None, "seconds": 15},
     "dropout": with_dropout,

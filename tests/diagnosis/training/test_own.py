@@ -91,6 +91,21 @@ def test_a_loss_that_sums_where_it_says_mean():
     assert ask(small(), SGD(0.1), loss=loss).cause == "batch_scale_wrong"
 
 
+def test_the_line_of_a_loss_of_ones_own_that_takes_the_logarithm_of_zero():
+    def loss(prediction, target):
+        _, gradient = cross_entropy(prediction, target)
+        shares = np.exp(prediction - prediction.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        with np.errstate(divide="ignore"):
+            return float(-np.log(shares[np.arange(len(target)), target]).mean()), gradient
+
+    model = small()
+    params = {n: 40 * a for n, a in model.init(np.random.default_rng(0)).items()}
+    told = ask(model, params=params, loss=loss)
+    assert told.cause == "log_of_zero", str(told)
+    assert "np.log(shares" in told.faults[0].says
+
+
 def test_weights_of_zero():
     model = small()
     params = {n: np.zeros_like(a) for n, a in model.init(np.random.default_rng(0)).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from whygrad.typing import Array
 _CALLS = 12
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Several calls in one place: what their gradients claim along one direction, and what the loss does there."""
 
     at: dict[str, Array]
@@ -30,6 +31,8 @@ class _Place(NamedTuple):
     slope: Slope
     size: float  #: of the sums that the claims are
     near: float  #: what a right claim may be off by
+    other: Any = None  #: the batch of the call before
+    before: Mapping[str, Array] = MappingProxyType({})  #: and its gradients
 
     def right(self, claim: float) -> bool:
         """Whether a claim agrees with the slope."""
@@ -40,34 +43,38 @@ class _Place(NamedTuple):
         return f"calls in one place give {told} along one direction, and the loss's slope is {self.slope.value:.6g}"
 
 
-def left_behind(
+def called_after_another(
     subject: Subject, at: dict[str, Array], rng: np.random.Generator, tolerance: float
-) -> GradientEvidence | None:
-    """Call the gradients elsewhere and then several times in one place: what earlier calls leave behind shows."""
+) -> Place:
+    """Call the gradients elsewhere and then several times in one place."""
     direction: dict[str, Array] = {n: typical(at[n]) * rng.normal(size=at[n].shape) for n in subject.names}
     other = _other_batch(subject)
     before = subject.gradients(subject.params, other)
-    place = _called_in(subject, at, direction, tolerance)
+    return _called_in(subject, at, direction, tolerance)._replace(other=other, before=before)
+
+
+def left_behind(subject: Subject, place: Place) -> GradientEvidence | None:
+    """Say what earlier calls leave behind, where the calls in one place show something of it."""
     if all(place.right(float(step)) for step in np.diff(place.claims)) and not place.right(0.0):
         return _added_up(place)
     if not place.right(place.claims[0]):
-        kept = _kept_from_before(subject, place, before)
+        kept = _kept_from_before(subject, place, place.before)
         if kept is not None:
             return kept
-    return _kept_samples(subject, place, other)
+    return _kept_samples(subject, place, place.other)
 
 
-def _called_in(subject: Subject, at: dict[str, Array], direction: dict[str, Array], tolerance: float) -> _Place:
+def _called_in(subject: Subject, at: dict[str, Array], direction: dict[str, Array], tolerance: float) -> Place:
     """Call the gradients three times in one place."""
     calls = [subject.gradients(at) for _ in range(3)]
     claims = [_claim(g, direction, at) for g in calls]
     slope = along(subject, at, direction)
     size = max(_claim_size(g, direction, at) for g in calls)
     near = 3 * slope.error + 1e3 * tolerance * max(abs(slope.value), size / 10)
-    return _Place(at, direction, calls[0], claims, slope, size, near)
+    return Place(at, direction, calls[0], claims, slope, size, near)
 
 
-def _added_up(place: _Place) -> GradientEvidence:
+def _added_up(place: Place) -> GradientEvidence:
     """Return that every call adds to what the calls before have left."""
     finding = fault(
         "gradients",
@@ -81,7 +88,7 @@ def _added_up(place: _Place) -> GradientEvidence:
     return GradientEvidence(Evidence("gradient", (finding,)), mended)
 
 
-def _kept_from_before(subject: Subject, place: _Place, before: Mapping[str, Array]) -> GradientEvidence | None:
+def _kept_from_before(subject: Subject, place: Place, before: Mapping[str, Array]) -> GradientEvidence | None:
     """Return that gradients which are wrong here are those of an earlier call."""
     late = _late(subject, place)
     if late:
@@ -101,7 +108,7 @@ def _kept_from_before(subject: Subject, place: _Place, before: Mapping[str, Arra
     return None
 
 
-def _kept_samples(subject: Subject, place: _Place, other: Any) -> GradientEvidence | None:
+def _kept_samples(subject: Subject, place: Place, other: Any) -> GradientEvidence | None:
     """Return that the gradients of another batch are those of the first."""
     away = subject.but(batch=other)
     here, there = subject.gradients(place.at), away.gradients(place.at)
@@ -114,7 +121,7 @@ def _kept_samples(subject: Subject, place: _Place, other: Any) -> GradientEviden
     return None
 
 
-def _late(subject: Subject, place: _Place) -> int:
+def _late(subject: Subject, place: Place) -> int:
     """Return after how many calls in one place its gradient comes; 0 where it does not."""
     for k in range(1, _CALLS):
         made = k < len(place.claims)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.aftermath import where_not_finite, with_aftermath
 from whygrad.diagnosis.training.calling import examine_calling, is_random
@@ -18,7 +16,7 @@ from whygrad.diagnosis.training.flow import suspect_flow
 from whygrad.diagnosis.training.gradient import compared
 from whygrad.diagnosis.training.implied import with_implied_gradients
 from whygrad.diagnosis.training.mending import Mended
-from whygrad.diagnosis.training.numbers import examine_numbers
+from whygrad.diagnosis.training.numbers import BREAKING, examine_numbers, not_finite_from_the_start
 from whygrad.diagnosis.training.outputs import examine_outputs
 from whygrad.diagnosis.training.overfitting import examine_overfitting
 from whygrad.diagnosis.training.penalty import suspect_penalty
@@ -26,6 +24,7 @@ from whygrad.diagnosis.training.precision import suspect_precision
 from whygrad.diagnosis.training.rate import suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
+from whygrad.diagnosis.training.rounding import examine_rounding
 from whygrad.diagnosis.training.rule_followed import given_decay
 from whygrad.diagnosis.training.solution import examine_solution
 from whygrad.diagnosis.training.start import examine_start
@@ -33,6 +32,7 @@ from whygrad.diagnosis.training.stopping import CallFailed, OutOfTime
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Suspicion, tried
 from whygrad.diagnosis.training.trials import as_given, constant_loss, cures, fails, run
+from whygrad.diagnosis.training.truncated_samples import examine_truncated_samples
 from whygrad.diagnosis.training.units import suspect_dead
 from whygrad.diagnosis.training.updates import examine_updates
 
@@ -102,12 +102,13 @@ class Examination:
         yield calls
         if any(f.verdict is Judgement.ERROR for f in calls.findings):
             return
-        start = subject.loss()
-        if not np.isfinite(start):
-            yield from self._not_finite_at_once()
+        bad = not_finite_from_the_start(subject)
+        if bad is not None:
+            yield from self._not_finite_at_once(subject.but(batch=bad))
             return
         yield from self._gradients()
         yield examine_outputs(subject)
+        yield examine_truncated_samples(subject)
         yield examine_relation(subject)
         updates = examine_updates(subject)
         beside = [f for f in updates.findings if f.cause in ("clipping_always", "regularisation_too_strong")]
@@ -115,11 +116,11 @@ class Examination:
             yield updates
         yield from self._training(beside)
 
-    def _not_finite_at_once(self) -> Iterator[Evidence]:
-        """Say why the loss is not finite before the first step: the inputs, the formula, or the weights."""
+    def _not_finite_at_once(self, bad: Subject) -> Iterator[Evidence]:
+        """Say why a batch's loss is not finite before the first step: the inputs, the formula, or the weights."""
         given = self._ran(run(self.subject, "as given", self.subject.stepper(), steps=1))
         self.given = given
-        numbers = examine_numbers(self.subject)
+        numbers = examine_numbers(bad)
         for suspicion in suspect_inputs(self.subject):
             inputs = self._tried(suspicion, given)
             if inputs is not None:
@@ -184,6 +185,7 @@ class Examination:
         given = self.given = self._ran(as_given(subject))
         self.constant = constant_loss(subject)
         yield examine_start(subject, given.params)
+        yield examine_rounding(subject, given)
         how = fails(given, self.constant)
         beside = beside or given_decay(subject)
         if beside:
@@ -200,6 +202,8 @@ class Examination:
         """Say why the training fails: what an experiment confirms, or where numbers stop being finite."""
         explained, strong = False, []
         for suspicion in self._suspicions(given, how):
+            if suspicion.finding.cause == "float32_precision" and self._breaks(given):
+                continue  # more digits would put off what a formula does
             found = self._tried(suspicion, given)
             if found is None and suspicion.strong:
                 strong.append(suspicion)
@@ -218,6 +222,10 @@ class Examination:
             yield Evidence("flow", (shown_by(replace(strong[0].finding, notes=(note,)), given),))
         elif not explained:
             yield from self._last_resort(given, how)
+
+    def _breaks(self, given: Trial) -> bool:
+        """Return whether a formula that fails for some finite numbers is why a loss is not finite."""
+        return not given.finite and where_not_finite(self.subject, given).cause in BREAKING
 
     def _faster(self, given: Trial) -> Iterator[Evidence]:
         """Say what keeps a training that learns from learning as it could, where much speaks for it."""

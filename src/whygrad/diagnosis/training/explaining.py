@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from whygrad.diagnosis.training.penalised import penalised, penalised_in_part
 from whygrad.diagnosis.training.readings import Reading, read
 from whygrad.diagnosis.training.report import fault
 from whygrad.diagnosis.training.slopes import typical
+from whygrad.diagnosis.training.stopping import OutOfTime
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
 
@@ -41,11 +43,16 @@ def explained(
             mended.factors[name] = factor
             known[name] = by_factor(name, factor, sums)
     known |= penalised(subject, {n: r for n, r in readings.items() if n not in known}, mended, tolerance)
-    known |= penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
+    with suppress(OutOfTime):  # that a gradient is wrong is known by now, and is told in any case
+        known |= penalised_in_part(subject, at, claimed, [n for n in readings if n not in known])
     rest = [n for n in readings if n not in known]
-    if rest or any(_could_be_one_fault(f) for f in known.values()):
-        known |= _by_catalogue(subject, at, rest, known, claimed)
-    mend(mended, known, subject)
+    try:
+        if rest or any(_could_be_one_fault(f) for f in known.values()):
+            known |= _by_catalogue(subject, at, rest, known, claimed)
+    except OutOfTime:
+        known |= {n: _by_no_plain_factor(n, (str(readings[n][0]),)) for n in rest}
+    with suppress(OutOfTime):
+        mend(mended, known, subject)
     ordered = sorted((known[n] for n in readings if n in known), key=lambda f: f.cause == "gradient_wrong")
     return _merged(subject, [f for f in ordered if not f.fine]), mended
 
@@ -76,16 +83,19 @@ def _by_catalogue(
                 lesson=entry.lesson,
             )
         elif name in rest:
-            says = f"the gradient of {name} is not that of the loss, and differs by no plain factor"
             notes = (_entries(subject, at, name, claimed), *(entry.notes if entry is not None else ()))
-            found[name] = fault(
-                f"gradient of {name}",
-                "gradient_wrong",
-                says,
-                notes=notes,
-                fix=f"compare it entry by entry: whygrad.check_gradient shows where {name} differs",
-            )
+            found[name] = _by_no_plain_factor(name, notes)
     return found
+
+
+def _by_no_plain_factor(name: str, notes: tuple[str, ...]) -> Finding:
+    return fault(
+        f"gradient of {name}",
+        "gradient_wrong",
+        f"the gradient of {name} is not that of the loss, and differs by no plain factor",
+        notes=notes,
+        fix=f"compare it entry by entry: whygrad.check_gradient shows where {name} differs",
+    )
 
 
 def _entries(subject: Subject, at: dict[str, Array], name: str, claimed: Mapping[str, Array]) -> str:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 #: Expressions that are not looked into.
 _OPAQUE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant, ast.JoinedStr)
+#: Stands for the value of a call that is not made again.
+_CALL = object()
 #: The names of operators.
 _OPERATORS = {
     ast.Add: "add",
@@ -27,6 +32,12 @@ _OPERATORS = {
     ast.FloorDiv: "divide",
     ast.Mod: "divide",
 }
+
+#: What Python brings that changes nothing and gives the same again, and such methods of its containers.
+_BUILT_IN = (abs, dict, enumerate, float, int, len, list, max, min, pow, range, round, sorted, sum, tuple, zip)
+_READERS = ("copy", "count", "get", "index", "items", "keys", "values")
+#: The folders of Python's own modules, and of this package.
+_PYTHON, _PACKAGE = str(Path(sys.base_prefix) / "lib"), str(Path(__file__).parents[2]) + os.sep
 
 
 @dataclass(frozen=True)
@@ -70,10 +81,18 @@ def finite(value: Any) -> bool:
     return True
 
 
-def at_fault(event: Event, *, raised: bool = False) -> Culprit | None:
-    """Return the expression of a statement that is not finite, or that raises, with what it is made of."""
+def at_fault(event: Event, part: ast.expr | None = None, *, raised: bool = False) -> Culprit | None:
+    """Return the expression of a statement that is not finite, or that raises, with what it is made of.
+
+    Args:
+        event: the statement.
+        part: the expression, where it is known; else the first one that is not finite.
+        raised: whether it is the one that raises.
+    """
     value = value_of(event.statement)
-    found = _raising(value, event) if raised else first_bad(value, event)
+    found = (part, _quiet(part, event)) if part is not None else first_bad(value, event)
+    if raised:
+        found = _raising(value, event)
     if found is None:
         return None
     node, result = found
@@ -106,23 +125,40 @@ def _parts(node: ast.expr, event: Event) -> tuple[str, list[ast.expr]]:
 
 def first_bad(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
     """Return the innermost expression, in the order of computing, whose value is not finite."""
+    return next(bad_parts(node, event), None)
+
+
+def bad_parts(node: ast.AST | None, event: Event) -> Iterator[tuple[ast.expr, Any]]:
+    """Yield expressions whose values are not finite, or calls whose values may not be, innermost first.
+
+    What is within a finite expression, as an infinity that np.where leaves out, does no harm and is passed over.
+    """
     if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
-        return None
+        return
+    calls = isinstance(node, ast.Call) and not known(node, event)
+    value = _CALL if calls else _quiet(node, event)
+    numbers = isinstance(value, np.ndarray | np.floating | float | tuple | list | dict)
+    if numbers and finite(value):
+        return
+    for child in _computed(node, event):
+        yield from bad_parts(child, event)
+    if calls:
+        yield (node, None)
+    elif numbers:
+        yield (node, value)
+
+
+def _computed(node: ast.expr, event: Event) -> Iterator[ast.AST | None]:
+    """Yield the parts of an expression that are computed for it, in order."""
+    if isinstance(node, ast.IfExp):
+        yield node.test
+        yield node.body if _quiet(node.test, event) else node.orelse
+        return
     for child in ast.iter_child_nodes(node):
-        inner = child.value if isinstance(child, ast.keyword) else child
-        if isinstance(node, ast.Call) and inner is node.func:
-            inner = node.func.value if isinstance(node.func, ast.Attribute) else None  # type: ignore[assignment]
-        found = first_bad(inner, event)
-        if found is not None:
-            return found
-    if isinstance(node, ast.Call) and not known(node, event):
-        return (node, None)
-    with suppress(Exception):
-        value = _evaluated(node, event)
-        if not isinstance(value, np.ndarray | np.floating | float | tuple | list | dict) or finite(value):
-            return None
-        return (node, value)
-    return None
+        if isinstance(node, ast.Call) and child is node.func:
+            yield node.func.value if isinstance(node.func, ast.Attribute) else None
+        else:
+            yield child.value if isinstance(child, ast.keyword) else child
 
 
 def _raising(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
@@ -145,25 +181,47 @@ def _raising(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
 
 
 def known(node: ast.Call, event: Event) -> bool:
-    """Whether a call is one of NumPy, of an array or of a number, which may be made again."""
+    """Whether a call may be made again: of NumPy, an array or a number, of a package, or of what Python brings."""
     with suppress(Exception):
         function = _evaluated(node.func, event)
         owner = getattr(function, "__self__", None)
         if isinstance(owner, np.ndarray | np.generic | float | int):
             return True
+        if isinstance(owner, dict | list | tuple):
+            return function.__name__ in _READERS
         module = getattr(function, "__module__", None) or ""
         return (
             isinstance(function, np.ufunc)
             or module.split(".")[0] in ("numpy", "math")
-            or function in (float, abs, sum, max, min, len, range, int)
+            or (isinstance(function, FunctionType) and not followed(function.__code__.co_filename))
+            or any(function is one for one in _BUILT_IN)
         )
     return False
+
+
+def followed(file: str) -> bool:
+    """Whether a file is a person's own, and none of a package, of this one or of Python."""
+    if "site-packages" in Path(file).parts:
+        return False
+    return not file.startswith(("<frozen", _PYTHON, _PACKAGE))
 
 
 def called(node: ast.expr) -> str:
     """Return the name of the function that a call calls."""
     function = node.func if isinstance(node, ast.Call) else node
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def code_of(node: ast.expr, event: Event) -> CodeType | None:
+    """Return the code that a call runs, where its function can be had by evaluating what it is called by."""
+    function = _quiet(node.func, event) if isinstance(node, ast.Call) else None
+    while isinstance(function, partial):
+        function = function.func
+    function = getattr(function, "__wrapped__", function)
+    if function is not None and not isinstance(function, FunctionType | MethodType | type):
+        function = getattr(function, "__call__", None)  # noqa: B004 - an object that is called as a function
+    function = getattr(function, "__func__", function)
+    return function.__code__ if isinstance(function, FunctionType) else None
 
 
 def value_of(statement: ast.stmt) -> ast.expr | None:

@@ -16,6 +16,10 @@ from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.tracing import first_not_finite
 from whygrad.typing import Array
 
+#: What a formula does that could be written so that it does not.
+BREAKING = ("log_of_zero", "softmax_overflow", "division_by_zero")
+#: Share of what is left of the time that one loss may take for others to be computed as well.
+_SHARE = 1e-3
 _LOGS = ("log", "log2", "log10", "log1p", "xlogy")
 _EXPS = ("exp", "exp2", "expm1", "sinh", "cosh")
 _LESSONS = {
@@ -28,6 +32,16 @@ _LESSONS = {
     "overflow": "Numbers beyond 1.8e308, in float32 beyond 3.4e38, are infinite, and ∞ − ∞ and 0·∞ are NaN "
     "from there on.",
 }
+
+
+def not_finite_from_the_start(subject: Subject) -> Any:
+    """Return the first batch of a training whose loss is not finite at its first parameters, or None."""
+    for batch in (subject.batch, *subject.stream):
+        if not np.isfinite(subject.loss(None, batch)):
+            return batch
+        if subject.costs.get("loss", 0.0) > _SHARE * subject.clock.left:
+            break
+    return None
 
 
 def examine_numbers(subject: Subject, params: Mapping[str, Array] | None = None, batch: Any = None) -> Evidence:
@@ -64,10 +78,10 @@ def _of_loss(subject: Subject, at: Mapping[str, Array], batch: Any) -> Finding |
         value = float("nan")
     if np.isfinite(value):
         return None
-    inside = getattr(subject.inside, "first_not_finite", None)
-    if inside is not None:
-        return _named_inside(str(inside(at, subject.batch if batch is None else batch)), value)
     culprit = _traced(subject, subject.loss_function, at, batch)
+    inside = getattr(subject.inside, "first_not_finite", None)
+    if inside is not None and culprit is None:  # not in a loss or a layer of a person's own
+        return _named_inside(str(inside(at, subject.batch if batch is None else batch)), value)
     return _told(subject, culprit, "loss", at, batch, value)
 
 
@@ -140,12 +154,25 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
         label = "softmax_overflow" if softmax else "overflow"
         name = culprit.names[0] if culprit.names else "z"
         return label, f"which overflows: {given}", f"subtract the largest first: np.exp({name} - max)"
-    if operation == "divide" and len(operands) == 2 and np.any(operands[1] == 0):
-        return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[1]}"
+    by = _divisor(culprit, operands)
+    if by is not None:
+        return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[by]}"
     if operation in ("sqrt", "power") and operands and float(operands[0].min(initial=0)) < 0:
         return "overflow", f"a root of a negative number: {given}", "keep what is under the root above 0"
     fix = "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
     return "overflow", f"which overflows: {given}" if given else "which overflows", fix
+
+
+def _divisor(culprit: Culprit, operands: list[Any]) -> int | None:
+    """Return which operand is 0 and divides, as a divisor or by a negative power; None where none does."""
+    if culprit.operation in ("divide", "true_divide", "divmod") and len(operands) >= 2:
+        return 1 if np.any(operands[1] == 0) else None
+    if culprit.operation == "reciprocal" and operands:
+        return 0 if np.any(operands[0] == 0) else None
+    if culprit.operation in ("power", "float_power", "pow") and len(operands) >= 2:
+        base, exponent = np.broadcast_arrays(operands[0], operands[1])
+        return 0 if np.any((base == 0) & (exponent < 0)) else None
+    return None
 
 
 def _logarithm(operand: Any, given: str) -> tuple[str, str, str]:

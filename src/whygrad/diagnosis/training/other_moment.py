@@ -8,11 +8,19 @@ from itertools import pairwise
 import numpy as np
 
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.training.adaptive import Adaptive
 from whygrad.diagnosis.training.fitting import misfit
 from whygrad.diagnosis.training.recording import Recorded, flat
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
+from whygrad.diagnosis.training.trials import run
 from whygrad.typing import Array
+
+#: Cosines between a step and its gradient: along it in some way, and nearly along it.
+_ALONG, _NEARLY = 0.2, 0.95
+#: Of Adam, which makes the gradients small.
+_RATE = 0.01
 
 
 def stale(subject: Subject, steps: Sequence[Recorded], rate: float) -> Evidence | None:
@@ -53,12 +61,14 @@ def updated_too_early(subject: Subject, steps: Sequence[Recorded], exact: set[st
         return None
     if any(names.index(n) >= names.index(weights[-1]) for n in odd):
         return None
-    if min(_cosine(r.taken[n], r.gradients[n]) for r in steps for n in odd) <= 0.2:
+    near = min(_cosine(r.taken[n], r.gradients[n]) for r in steps for n in odd) > _ALONG
+    if not near and not _nearer_with_small_steps(subject, steps[0], odd):
         return None
     says = (
         f"the steps of {', '.join(sorted(exact, key=names.index))} are exact, and those of "
-        f"{', '.join(odd)}, which lie before, are near their gradients and not equal to them: the "
-        "later layers were updated before dx was computed from their weights"
+        f"{', '.join(odd)}, which lie before, are "
+        + ("near their gradients and not equal to them" if near else "nearer their gradients the smaller steps are")
+        + ": the later layers were updated before dx was computed from their weights"
     )
     finding = fault(
         f"update of {', '.join(odd)}",
@@ -69,6 +79,26 @@ def updated_too_early(subject: Subject, steps: Sequence[Recorded], exact: set[st
         lesson=LESSONS.get("weights_updated_before_dx", ""),
     )
     return Evidence("updates", (finding,))
+
+
+def _nearer_with_small_steps(subject: Subject, first: Recorded, odd: Sequence[str]) -> bool:
+    """Return whether steps come near their gradients where the later layers' updates are small.
+
+    Weights that were updated too early are off by the update itself, so that what the layers before get is off by
+    as much relative to it. After a training with the right gradients the update is small, and so is the error; a
+    gradient that is wrong by itself stays as wrong as it was.
+    """
+    try:
+        trial = run(subject, "with the right gradients", Adaptive(subject, _RATE), batch=first.batch, seconds=0.8)
+        after = subject.stepper()(dict(trial.params), first.batch)
+        gradients = subject.gradients(trial.params, first.batch)
+    except CallFailed:
+        return False
+    for n in odd:
+        taken = np.asarray(trial.params[n], np.float64) - np.asarray(after[n], np.float64)
+        if _cosine(taken, gradients[n]) <= max(_NEARLY, _cosine(first.taken[n], first.gradients[n])):
+            return False
+    return True
 
 
 def _cosine(a: Array, b: Array) -> float:

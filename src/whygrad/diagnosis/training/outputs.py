@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.batches import rebuilt, sample_axes
+from whygrad.diagnosis.training.batches import rebuilt
+from whygrad.diagnosis.training.blind import blind_loss
 from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import class_indices, samples_of
@@ -16,7 +17,6 @@ from whygrad.diagnosis.training.squashed import squashed
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import blank
-from whygrad.typing import Array
 
 
 def examine_outputs(subject: Subject) -> Evidence:
@@ -38,7 +38,7 @@ def examine_outputs(subject: Subject) -> Evidence:
             findings.append(start)
         else:
             told = start
-    blind = _blind(subject, labels)
+    blind = blind_loss(subject, labels)
     if blind is not None and not findings:
         findings.append(blind)
     broadcast = _broadcast(subject)
@@ -104,78 +104,6 @@ def _formula(says: str, factor: float) -> Finding:
             "sample, whatever the network is."
         ),
     )
-
-
-def _blind(subject: Subject, labels: Array) -> Finding | None:
-    """Return that the loss is the same whichever label belongs to which sample."""
-    found = subject.xt()
-    if found is None or len(labels) < 4 or len(np.unique(labels)) < 2:
-        return None
-    rng = np.random.default_rng(0)
-    t = np.asarray(found[1])
-    axes = sample_axes(np.asarray(found[0]), t)
-    if axes is None:
-        return None
-    kinds = {n: subject.params[n].dtype for n in subject.names}
-    drawn = {**subject.params, **{n: rng.normal(size=subject.params[n].shape).astype(k) for n, k in kinds.items()}}
-    try:
-        for params in (drawn, subject.params):
-            value = subject.loss(params)
-            others = [
-                subject.loss(
-                    params, rebuilt(subject.batch, found[0], np.take(t, rng.permutation(len(labels)), axes[1]))
-                )
-                for _ in range(4)
-            ]
-            if not np.isfinite([value, *others]).all() or max(abs(v - value) for v in others) > 1e-9 * max(
-                abs(value), 1e-300
-            ):
-                return None
-    except CallFailed:
-        return None
-    if _ignores_samples(subject, drawn):
-        whole = np.asarray(found[0]).dtype.kind in "iu"
-        label, other = (
-            ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
-        )
-        says = f"the loss is {value:.6g} for other samples as well: nothing of them reaches the network"
-        return fault(
-            "loss",
-            label,
-            says,
-            also=other,
-            fix="look at what is done to the samples first: an integer division or a cast may make them all 0",
-        )
-    says = (
-        f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch "
-        "change no digit of it"
-    )
-    return fault(
-        "loss",
-        "loss_formula_wrong",
-        says,
-        fix="take of each sample the probability of its own label: p[np.arange(n), t], not p[:, t]",
-        lesson=(
-            "A loss compares every sample with its own label. One that does not change when labels change "
-            "places teaches nothing about them."
-        ),
-    )
-
-
-def _ignores_samples(subject: Subject, params: dict[str, Array]) -> bool:
-    """Return whether the loss is the same for the samples in another order and with other numbers."""
-    found = subject.xt()
-    assert found is not None
-    x = np.asarray(found[0])
-    other = x[..., ::-1].copy() if x.ndim > 1 else x
-    try:
-        values = [
-            subject.loss(params, rebuilt(subject.batch, a, found[1]))
-            for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)
-        ]
-    except CallFailed:
-        return False
-    return bool(np.ptp(values) <= 1e-12 * max(abs(values[0]), 1e-300))
 
 
 def _broadcast(subject: Subject) -> Finding | None:

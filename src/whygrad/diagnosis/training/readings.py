@@ -20,6 +20,16 @@ class Reading(NamedTuple):
     size: float  #: of the sum that the claim is: what rounding is relative to
     weight: float  #: the parameter itself along the direction
 
+    def __str__(self) -> str:
+        """Return both in words.
+
+        Example:
+            >>> print(Reading(2.0, Slope(1.0, 1e-9), 2.0, 0.5))
+            along a random direction the gradient gives 2, and differences of the loss give 1
+        """
+        told = f"differences of the loss give {self.slope.value:.4g}"
+        return f"along a random direction the gradient gives {self.claimed:.4g}, and {told}"
+
     def off(self, tolerance: float) -> bool:
         """Whether the two differ, whatever the error of the slope."""
         return self._replace(slope=Slope(self.slope.value, 0.0)).wrong(tolerance)

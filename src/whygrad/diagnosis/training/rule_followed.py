@@ -13,6 +13,8 @@ from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.rules import REPLACES, Rule
 from whygrad.diagnosis.training.subject import Subject
 
+#: How near two rates must be to be the same.
+_NEAR = 1e-3
 #: Weight decay, relative to the learning rate, from which on it may be why little is learned.
 _DECAY = 0.05
 #: The formulas of optimisers.
@@ -28,7 +30,13 @@ def follows(subject: Subject, fit: Fit) -> Evidence:
     """Judge steps that follow a right rule: their sign, their size, their decay, their momentum."""
     if abs(fit.decay - 1) < 1e-3:
         return follows_wrong(replace(fit.rule, wrong=REPLACES))
-    finding = _climbs(fit) or _scaled(subject, fit) or _decays(fit) or _without_momentum(subject, fit)
+    finding = (
+        _climbs(fit)
+        or _rate_twice(subject, fit)
+        or _scaled(subject, fit)
+        or _decays(fit)
+        or _without_momentum(subject, fit)
+    )
     return Evidence("updates", says=_told(fit)) if finding is None else Evidence("updates", (finding,))
 
 
@@ -47,6 +55,24 @@ def _climbs(fit: Fit) -> Finding | None:
     )
     lesson = LESSONS.get("sign_error", "")
     return fault("update", "sign_error", says, fix="w = w - learning_rate * gradient", lesson=lesson)
+
+
+def _rate_twice(subject: Subject, fit: Fit) -> Finding | None:
+    """Return that steps are as long as the square of the learning rate, where nothing else explains that."""
+    rate = float(subject.learning_rate or 0.0)
+    if rate <= 0 or abs(fit.rate / rate**2 - 1) > _NEAR or abs(rate - 1) <= _NEAR:
+        return None
+    damped = abs(rate - (1 - fit.rule.beta)) <= _NEAR  # or else the momentum's damping, at the rate given
+    if damped or factor_name(rate, {"N": float(subject.count)} if subject.count else {}):
+        return None
+    says = (
+        f"the steps are those of {fit.rule.name} at the rate {fit.rate:.4g}, the square of the learning rate "
+        f"{rate:.4g} that was given: it is multiplied by twice, once in what is kept or handed on and once more "
+        "where that is subtracted"
+    )
+    lesson = LESSONS.get("optimizer_formula_wrong", "")
+    fix = _RIGHT.get(fit.rule.family, "w = w − η·g")
+    return fault("update", "optimizer_formula_wrong", says, fix=f"multiply by the rate once: {fix}", lesson=lesson)
 
 
 def _scaled(subject: Subject, fit: Fit) -> Finding | None:

@@ -52,6 +52,7 @@ class Rule:
     wrong: str = ""  #: what is wrong with it; empty for a right one
     label: str = "optimizer_formula_wrong"
     family: str = "sgd"
+    beta: float = 0.0  #: of momentum
     replaces: bool = False  #: whether the parameter is replaced by the step
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     t: int = 0
@@ -70,15 +71,19 @@ def right_rules(betas: tuple[float, ...]) -> Iterator[Rule]:
     """Yield the rules that are right, with each of some momenta."""
     yield Rule("gradient descent", lambda s, g, w, t: g)
     for beta in betas:
-        yield Rule(f"momentum {beta:.4g}", momentum(beta), family="momentum")
+        yield Rule(f"momentum {beta:.4g}", momentum(beta), family="momentum", beta=beta)
         yield Rule(
-            f"momentum {beta:.4g}, damped by {1 - beta:.4g}", momentum(beta, damping=1 - beta), family="momentum"
+            f"momentum {beta:.4g}, damped by {1 - beta:.4g}",
+            momentum(beta, damping=1 - beta),
+            family="momentum",
+            beta=beta,
         )
-        yield Rule(f"Nesterov's momentum {beta:.4g}", momentum(beta, ahead=True), family="nesterov")
+        yield Rule(f"Nesterov's momentum {beta:.4g}", momentum(beta, ahead=True), family="nesterov", beta=beta)
         yield Rule(
             f"Nesterov's momentum {beta:.4g}, damped",
             momentum(beta, damping=1 - beta, ahead=True),
             family="nesterov",
+            beta=beta,
         )
     for b1, b2 in (
         (0.9, 0.999),

@@ -12,23 +12,24 @@ import ast
 import inspect
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import guarded
 from whygrad.diagnosis.training.expressions import (
     Culprit,
     Event,
     at_fault,
+    bad_parts,
     called,
+    code_of,
     finite,
-    first_bad,
+    followed,
     known,
     value_of,
 )
@@ -37,7 +38,7 @@ from whygrad.diagnosis.training.expressions import (
 _PATIENCE, _LINES = 4.0, 200_000
 #: Arrays up to this size are copied where a statement is about to write to them.
 _SMALL = 200_000
-_RETURN = "return"
+_RETURN, _LAMBDA = "return", "<lambda>"
 
 
 def first_not_finite(function: Callable[..., Any], *arguments: Any) -> Culprit | None:
@@ -63,18 +64,16 @@ def first_not_finite(function: Callable[..., Any], *arguments: Any) -> Culprit |
 
 class _Tracer:
     def __init__(self) -> None:
-        self.began, self.lines = time.monotonic(), 0
+        self.began, self.lines = working_time(), 0
         self.statements: dict[CodeType, dict[int, ast.stmt]] = {}
         self.pending: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
+        self.leaving: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
         self.events: list[Event] = []
         self.raised: Event | None = None
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        parts = set(Path(frame.f_code.co_filename).parts)
-        if {"site-packages", "whygrad"} & parts or frame.f_code.co_filename.startswith(
-            ("<frozen", sys.base_prefix + "/lib")
-        ):
+        if not followed(frame.f_code.co_filename):
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)
@@ -82,7 +81,7 @@ class _Tracer:
 
     def local(self, frame: FrameType, event: str, argument: Any) -> Any:
         self.lines += 1
-        if self.lines > _LINES or time.monotonic() - self.began > _PATIENCE:
+        if self.lines > _LINES or working_time() - self.began > _PATIENCE:
             return None
         key = id(frame)
         pending = self.pending.pop(key, None)
@@ -95,6 +94,11 @@ class _Tracer:
                 self.raised = Event(frame.f_code, key, (), pending[0], pending[1], frame.f_globals, argument[1])
             self.pending[key] = pending if pending is not None else (ast.Pass(), {})
             return self.local
+        if event == _RETURN:
+            left = self.leaving.pop(key, None)
+            pending = pending or left
+        elif pending is not None and isinstance(pending[0], ast.Return):
+            self.leaving[key], pending = pending, None  # what a with or a finally does comes between
         if pending is not None:
             self._after(frame, *pending, returned=argument if event == _RETURN else None)
         if event == "line":
@@ -125,24 +129,48 @@ class _Tracer:
     def _behind(self, index: int, depth: int) -> Culprit | None:
         """Follow what is not finite from one statement to the one that it came from."""
         event = self.events[index]
-        found = first_bad(value_of(event.statement), event)
         if depth > 200:
             return None
-        if found is None:
-            return self._behind_names(index, depth)
-        node, _ = found
-        calls = isinstance(node, ast.Call) and not known(node, event)
-        if not calls and not isinstance(node, ast.Name | ast.Attribute):
-            return at_fault(event)
-        wanted = node.id if isinstance(node, ast.Name) else _RETURN
+        beyond: Event | None = None
+        for node, _ in bad_parts(value_of(event.statement), event):
+            if isinstance(node, ast.Call) and not known(node, event):
+                source = self._returned(node, event, index)
+                if source is not None:
+                    return self._behind(source, depth + 1)
+                if not self._followed(node, event):
+                    beyond = event
+                continue
+            if not isinstance(node, ast.Name | ast.Attribute):
+                return at_fault(event, node)
+            return self._behind_name(node, index, depth)
+        if beyond is not None:  # a function that is not followed, of a package
+            return at_fault(beyond)
+        return self._behind_names(index, depth)
+
+    def _returned(self, node: ast.expr, event: Event, index: int) -> int | None:
+        """Return the statement from which a call has returned what is not finite, before a statement."""
+        code = code_of(node, event)
         for i in range(index - 1, -1, -1):
             other = self.events[i]
-            if wanted in other.names and (
-                other.code.co_name == called(node) if calls else other.frame == event.frame
-            ):
+            same = other.code is code if code is not None else other.code.co_name == called(node)
+            if _RETURN in other.names and same:
+                return i
+        return None
+
+    def _followed(self, node: ast.expr, event: Event) -> bool:
+        """Return whether what a call runs was followed line by line: then it is known what it returned."""
+        code = code_of(node, event)
+        if code is not None:
+            return bool(self.statements.get(code))
+        return any(other.co_name == called(node) and found for other, found in self.statements.items())
+
+    def _behind_name(self, node: ast.expr, index: int, depth: int) -> Culprit | None:
+        """Follow what is not finite from a name to the statement that gave it its value."""
+        event = self.events[index]
+        wanted = node.id if isinstance(node, ast.Name) else _RETURN
+        for i in range(index - 1, -1, -1):
+            if wanted in self.events[i].names and self.events[i].frame == event.frame:
                 return self._behind(i, depth + 1)
-        if calls:  # a function that is not followed, of a package
-            return at_fault(event)
         earlier = [i for i in range(index) if self.events[i].frame != event.frame]
         return self._behind(earlier[-1], depth + 1) if earlier else None
 
@@ -164,6 +192,8 @@ def _statements(code: CodeType) -> dict[int, ast.stmt]:
     """Return the statements of a function by their lines."""
     with suppress(OSError, TypeError, SyntaxError, IndentationError):
         lines, first = inspect.getsourcelines(code)
+        if code.co_name == _LAMBDA:
+            return _of_lambda(code, first)
         tree = ast.parse(textwrap.dedent("".join(lines)))
         found: dict[int, ast.stmt] = {}
         for node in ast.walk(tree):
@@ -172,6 +202,26 @@ def _statements(code: CodeType) -> dict[int, ast.stmt]:
                     found.setdefault(line + first - 1, node)
         return found
     return {}
+
+
+def _of_lambda(code: CodeType, first: int) -> dict[int, ast.stmt]:
+    """Return the expression of a lambda as the statement that returns it, by its lines."""
+    tree = ast.parse("".join(inspect.findsource(code)[0]))
+    places = [(row, column) for row, _, column, _ in code.co_positions() if row and column]
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Lambda)
+        and places
+        and (node.body.lineno, node.body.col_offset) <= max(places)
+        and max(places) <= (node.body.end_lineno or 0, node.body.end_col_offset or 0)
+    ]
+    if not around:
+        return {}
+    body = min(around, key=lambda node: len(ast.unparse(node))).body
+    statement = ast.Return(body)
+    statement.lineno = body.lineno - first + 1
+    return dict.fromkeys(range(body.lineno, (body.end_lineno or body.lineno) + 1), statement)
 
 
 def _assigned(statement: ast.stmt) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from whygrad.diagnosis.training.report import fault
 from whygrad.diagnosis.training.subject import Subject
 
 #: What makes numbers whole in code.
-_INTEGERS = r"\bint\(|astype\(\s*(np\.)?int|dtype\s*=\s*(np\.)?int|//"
+INTEGERS = r"\bint\(|astype\(\s*(np\.)?int|dtype\s*=\s*(np\.)?int|//"
 
 
 def integral(subject: Subject) -> str | None:
@@ -52,8 +52,8 @@ def _whole_parameter(step: Recorded) -> Finding | None:
 
 def _nothing_moves(subject: Subject) -> Finding | None:
     """Return that steps of less than 1 are cut off to 0, where the code or the learning rate says so."""
-    source = source_of(*_within(subject.step_function))
-    line = next((line.strip() for line in source.splitlines() if re.search(_INTEGERS, line)), "")
+    source = source_of(*within(subject.step_function))
+    line = next((line.strip() for line in source.splitlines() if re.search(INTEGERS, line)), "")
     if not line and not isinstance(subject.learning_rate, int | np.integer):
         return None
     why = f"its code says: {line}" if line else f"the learning rate is the whole number {subject.learning_rate}"
@@ -67,7 +67,7 @@ def _cut_off(where: str, says: str, fix: str, also: str = "") -> Finding:
     return fault(where, "integer_truncation", says, fix=fix, also=also, lesson=lesson)
 
 
-def _within(function: Any, depth: int = 0) -> list[Any]:
+def within(function: Any, depth: int = 0) -> list[Any]:
     """Return a function and those of a person's own that it calls, as far as closures and globals tell."""
     function = getattr(function, "__wrapped__", function)
     function = getattr(function, "__func__", function)
@@ -82,7 +82,7 @@ def _within(function: Any, depth: int = 0) -> list[Any]:
             "whygrad",
             "scipy",
         ):
-            found += _within(other, depth + 1)
+            found += within(other, depth + 1)
     return found
 
 

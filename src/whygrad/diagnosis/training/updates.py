@@ -15,6 +15,7 @@ from whygrad.diagnosis.training.clipped import cut_to_one_length
 from whygrad.diagnosis.training.fitting import TOLERANCE, Fit, betas_of, fitted
 from whygrad.diagnosis.training.recording import Recorded, recorded
 from whygrad.diagnosis.training.report import Evidence, fault
+from whygrad.diagnosis.training.rounding import rounded_away
 from whygrad.diagnosis.training.rule_followed import follows, follows_wrong
 from whygrad.diagnosis.training.rules import adam_from, right_rules, wrong_rules
 from whygrad.diagnosis.training.stopping import CallFailed
@@ -54,6 +55,9 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
     ]
     if not still:
         return None
+    rounded = rounded_away(subject, steps, still)
+    if rounded is not None:
+        return rounded
     size = max(float(np.abs(r.gradients[still[0]]).max()) for r in steps)
     which = "any parameter" if len(still) == len(steps[0].gradients) else ", ".join(still)
     says = f"no step changes {which}, though the gradients there are up to {size:.3g}"
