@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,9 @@ def identified(
     for kinds in (HIDDEN, RARE):
         for images, goal, columns in _readings(x, t):
             skips = _with_skips(params, images) if kinds is HIDDEN else ()
-            for stages in (*layouts(params, images), *skips):
+            for stages in chain(layouts(params, images), skips):
+                if time.monotonic() > until:
+                    return None
                 found = _fitting_chain(stages, kinds, draws, values, images, goal, columns, until)
                 if found is not None:
                     return found
