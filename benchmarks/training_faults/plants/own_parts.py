@@ -142,10 +142,6 @@ class WrongNesterov(SGD):
         v = self.momentum * old["velocity"] + g
         return (w - rate * (g - self.momentum * v)).astype(w.dtype), {"velocity": v}
 
-    def rules(self, given, rate, t, /):
-        """Return one rule after the other."""
-        return [self.rule(w, g, old, rate, t) for w, g, old in given]
-
 
 def with_turned_layer(images: Images) -> Sequential:
     """Return a perceptron with a layer that hands on the gradient the wrong way round."""
