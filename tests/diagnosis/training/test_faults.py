@@ -1,5 +1,7 @@
 """Planted faults: each is called by its name, with an experiment."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -178,6 +180,30 @@ def zero_divided():
     return training(net, loss=loss)
 
 
+def log_of_zero_in_plain_python():
+    net = Net()
+
+    def loss(p, batch):
+        total = 0.0
+        for z, k in zip(4000 * net.predict(p, batch[0]), batch[1], strict=True):
+            e = [math.exp(v - max(z)) for v in z]
+            total -= math.log(e[k] / sum(e))
+        return total / len(batch[0])
+
+    return training(net, loss=loss)
+
+
+def log_of_sum_of_exps():
+    net = Net(dtype=np.float32)
+    x, t = batch_of()
+
+    def loss(p, batch):
+        z = np.float32(60) * net.predict(p, batch[0])
+        return float((np.log(np.exp(z).sum(1)) - z[np.arange(len(z)), batch[1]]).mean())
+
+    return training(net, loss=loss, batch=(x.astype(np.float32), t))
+
+
 def log_of_zero_elsewhere():
     """The first batch's loss is finite, and that of the third is not."""
     net = Net()
@@ -316,6 +342,8 @@ FAULTS = {
     "vanishing_gradient": lambda: training(Net((64, *[32] * 8, 10), "sigmoid")),
     "saturated_units": saturated,
     "log_of_zero": log_of_zero,
+    "log_of_zero, in plain Python": log_of_zero_in_plain_python,
+    "softmax_overflow, log of a sum": log_of_sum_of_exps,
     "log_of_zero, in another batch": log_of_zero_elsewhere,
     "softmax_overflow": overflowing,
     "division_by_zero": zero_divided,

@@ -40,6 +40,7 @@ _PATIENCE, _LINES = 4.0, 200_000
 _SMALL = 200_000
 #: Where code lies that is not a person's own: Python's and this package's.
 _FOREIGN = ("<frozen", sys.base_prefix + "/lib", str(Path(__file__).resolve().parents[2]))
+_COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>")
 _RETURN, _LAMBDA = "return", "<lambda>"
 
 
@@ -76,7 +77,8 @@ class _Tracer:
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
         file = frame.f_code.co_filename
-        if file.startswith(_FOREIGN) or "site-packages" in Path(file).parts:
+        foreign = file.startswith(_FOREIGN) or "site-packages" in Path(file).parts
+        if foreign or frame.f_code.co_name in _COMPREHENSIONS:  # the statement around it is looked into
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)
