@@ -130,6 +130,35 @@ def no_slope():
     return training(Net(act="tanh"), gradients=net.gradients)
 
 
+def undivided():
+    """Averages of pairs of hidden units, whose gradient is handed on whole."""
+    net, last = Net((64, 32), "tanh"), Net((16, 10), seed=1)
+
+    def halves(p):
+        return {n: p[n] for n in ("w1", "b1")}, {"w1": p["w2"], "b1": p["b2"]}
+
+    def hidden(p, x):
+        a = np.tanh(net.predict(p, x))
+        return a, 0.5 * (a[:, ::2] + a[:, 1::2])
+
+    def loss(p, batch):
+        first, second = halves(p)
+        return last.loss(second, (hidden(first, batch[0])[1], batch[1]))
+
+    def gradients(p, batch):
+        x, t = batch
+        first, second = halves(p)
+        a, pooled = hidden(first, x)
+        d = softmax(last.predict(second, pooled))
+        d[np.arange(len(x)), t] -= 1
+        d /= len(x)
+        dz = np.repeat(d @ second["w1"].T, 2, axis=1) * (1 - a * a)
+        return {"w1": x.T @ dz, "b1": dz.sum(0), "w2": pooled.T @ d, "b2": d.sum(0)}
+
+    params = net.params | {"w2": last.params["w1"], "b2": last.params["b1"]}
+    return training(net, loss=loss, gradients=gradients, params=params)
+
+
 def softmax_twice():
     net = Net()
 
@@ -335,6 +364,7 @@ FAULTS = {
     "regulariser_gradient_wrong, missing": lambda: another_penalty(0.01, 0.0),
     "regulariser_gradient_wrong, twice": lambda: another_penalty(0.01, 0.02),
     "missing_activation_derivative": no_slope,
+    "gradient_wrong, a factor between layers": undivided,
     "learning_rate_too_high": lambda: training(learning_rate=20.0),
     "learning_rate_too_high, tanh": lambda: training(Net(act="tanh"), 30.0),
     "learning_rate_too_low": lambda: training(learning_rate=1e-5),
