@@ -8,7 +8,7 @@ import pytest
 import whygrad
 
 SOURCE = Path(whygrad.__file__).parent
-BASE = {"errors", "typing", "version", "validation", "notebook", "folding"}
+BASE = {"errors", "typing", "version", "validation", "clock", "notebook", "folding"}
 KERNELS = BASE | {"threads", "workspace", "kernels"}
 OPS = KERNELS | {"engines", "ops"}
 LOSSES = OPS | {"losses"}
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "errors": set(),
     "typing": set(),
     "validation": BASE,
+    "clock": set(),
     "notebook": set(),
     "folding": set(),
     "threads": BASE,

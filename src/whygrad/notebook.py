@@ -53,7 +53,7 @@ def badge(word: str, colour: str) -> str:
     """Return a word in white on a colour, as a verdict is shown; it needs no style beside it.
 
     Example:
-        >>> badge("right", "green")[-27:]
+        >>> badge("right", "green")[-29:]
         'padding:1px 8px">right</span>'
     """
     style = f"background:{colour};color:#fff;border-radius:9px;padding:1px 8px"

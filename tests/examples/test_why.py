@@ -17,7 +17,7 @@ def test_all_nan_is_the_gradients_fault_and_after_that_the_rates():
     import all_nan
 
     batch, params = script.problem()
-    given = {"params": params, "batch": batch, "seconds": 60}
+    given = {"params": params, "batch": batch}
     told = diagnose_training(**given, **script.training(all_nan.wrong, all_nan.no_unit), learning_rate=1e-4)
     assert told.cause in ("gradient_wrong", "output_used_instead_of_input")
     assert "one number in all 9 entries" in str(told).replace("\n", " ")

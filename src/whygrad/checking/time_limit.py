@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from whygrad.clock import working_time
 from whygrad.errors import CheckError, OptionError
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Limited:
         def timed(*arguments: Any, **named: Any) -> T:
             if self._late:  # the thread that was left behind came back: nobody waits for it any more
                 raise CheckError(what, "a value in time", "none", "the check has ended")
-            self.began = (what, time.monotonic())
+            self.began = (what, working_time())
             try:
                 return function(*arguments, **named)
             finally:
@@ -77,6 +77,6 @@ class Limited:
 
     def _look(self) -> None:
         began = self.began
-        if began is not None and time.monotonic() - began[1] > self.seconds:
+        if began is not None and working_time() - began[1] > self.seconds:
             remedy = "look for a loop that does not end, check it on smaller inputs, or raise time_limit"
             raise CheckError(began[0], f"a value within {self.seconds:g} s", "none", remedy)

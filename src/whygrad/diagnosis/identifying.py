@@ -7,13 +7,13 @@ activations, poolings, skip connections and loss lie between them is tried until
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.catalogue import ImpossibleError
 from whygrad.diagnosis.chains import Chain, Stage, adding, forward
 from whygrad.diagnosis.endings import LAST, LOSSES, PENALTIES, target_like
@@ -51,7 +51,7 @@ def identified(
         for images, goal, columns in _readings(x, t):
             skips = _with_skips(params, images) if kinds is HIDDEN else ()
             for stages in chain(layouts(params, images), skips):
-                if time.monotonic() > until:
+                if working_time() > until:
                     return None
                 found = _fitting_chain(stages, kinds, draws, values, images, goal, columns, until)
                 if found is not None:
@@ -174,9 +174,7 @@ def _fitting_chain(
 ) -> Chain | None:  # fmt: skip
     """Return the chain with the activations and the loss that give the values."""
     try:
-        for grown, images in _grown(stages, kinds, draws, x):
-            if time.monotonic() > until:
-                return None
+        for grown, images in _grown(stages, kinds, draws, x, until):
             flat = images[0].ndim == 2
             outs = images if flat else [o.reshape(len(o), -1) for o in images]
             body = grown if flat or grown[-1].kind == "flatten" else (*grown, Stage("flatten"))
@@ -190,9 +188,9 @@ def _fitting_chain(
 
 
 def _grown(
-    stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], x: Array
+    stages: tuple[Any, ...], kinds: Sequence[str], draws: Sequence[Mapping[str, Array]], x: Array, until: float
 ) -> Iterator[tuple[tuple[Stage, ...], list[Array]]]:
-    """Yield the layout with every choice of activations in its gaps, and what comes out at each draw.
+    """Yield the layout with every choice of activations in its gaps, and what comes out at each draw, in time.
 
     What lies before a gap is computed once for all that may stand in it. With more than two gaps, and of what is
     rare, all activations are the same.
@@ -203,6 +201,8 @@ def _grown(
     alike = gaps > 2 or kinds is RARE
 
     def on(k: int, body: tuple[Stage, ...], outs: list[Array], entered: list[dict[str, Array]], kind: str) -> Any:
+        if working_time() > until:
+            return
         if k == len(stages):
             yield body, outs
         elif stages[k] is not None:

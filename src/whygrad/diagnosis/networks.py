@@ -12,6 +12,7 @@ import numpy as np
 
 from whygrad import engines
 from whygrad.checking.time_limit import Limited
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import as_array
 from whygrad.diagnosis.catalogue import Joints, Subject
 from whygrad.diagnosis.chains import Chain, forward
@@ -70,7 +71,7 @@ def diagnose_network(
         >>> diagnose_network(loss, gradients, {"w": w}, (x, t)).cause
         'missing_activation_derivative'
     """
-    began = time.monotonic()
+    began = working_time()
     if not isinstance(params, Mapping) or not params:
         raise OptionError(
             "diagnose_network",
@@ -103,7 +104,7 @@ def diagnose_network(
     except CheckError as error:
         finding = Finding(output="all", verdict=Judgement.ERROR, says=f"the code did not come back: {error}")
         found = Diagnosis(subject="network", findings=(finding,))
-    return replace(found, seconds=time.monotonic() - began)
+    return replace(found, seconds=working_time() - began)
 
 
 def _diagnosed(case: NetworkCode, rng: np.random.Generator, source: str) -> Diagnosis:

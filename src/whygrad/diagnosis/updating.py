@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +10,10 @@ from whygrad.diagnosis.catalogue import Mistake, Subject, mistake, predict
 from whygrad.diagnosis.chains import Chain
 from whygrad.diagnosis.hypotheses import Sample
 from whygrad.diagnosis.lessons import LESSONS
+from whygrad.diagnosis.outcomes import Outcome
 from whygrad.diagnosis.probes import Probe
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.typing import Array
-
-if TYPE_CHECKING:
-    from whygrad.diagnosis.outcomes import Outcome
 
 LABEL = "weights_updated_before_dx"
 FIX = "compute dx with the weights of the forward pass, and update them after that"

@@ -19,6 +19,8 @@ import numba
 import platformdirs
 from numba.core.registry import cpu_target
 
+from whygrad.clock import held
+
 LOG = logging.getLogger("whygrad")
 _announced = False
 
@@ -32,7 +34,7 @@ def compiled(name: str, real: str, make: Callable[[bool], Any]) -> Any:
     if not (_announced or is_ready(name, real)):
         _announced = True
         LOG.warning("compiling kernels, once on this machine; the command `whygrad warmup` compiles all ahead")
-    with _caching(real) as folder:
+    with held(), _caching(real) as folder:
         try:
             made = make(folder is not None)
             if folder is not None:

@@ -590,7 +590,7 @@ def textbook(p, x, t):
     z, a = s.mlp_run(p, x, s.sigmoid)
     d2 = (s.softmax(z[1]) - t) / len(x)
     d1 = d2 @ p["W2"].T * a[1] * (1 - a[1])
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.relu_softmax_loss, s.mlp_data)

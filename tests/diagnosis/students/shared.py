@@ -146,6 +146,14 @@ def mlp_run(p, x, f):
     return z, a
 
 
+def mlp_gradients(a, *deltas):
+    """Return the gradients of dense layers, from what they got and from the delta of each."""
+    found = {}
+    for k, delta in enumerate(deltas, 1):
+        found |= {f"W{k}": a[k - 1].T @ delta, f"b{k}": delta.sum(0)}
+    return found
+
+
 def relu(z):
     return np.maximum(0, z)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from tests.diagnosis.students import collection
 from tests.diagnosis.students import shared as s
+from tests.diagnosis.students.right import fast_im2col
 
 WRONG, backward, forward, gradient, gradients = collection()
 
@@ -134,28 +135,20 @@ def last_window_left_out(dout, x, w, b, stride, pad):
 
 @backward("conv2d", "batch_scale_wrong")
 def kernel_gradient_averaged(dout, x, w, b, stride, pad):
-    F, _, R, S = w.shape
-    cols = s.im2col(x, R, S, pad, stride)
-    flat = dout.transpose(1, 2, 3, 0).reshape(F, -1)
-    dw = (flat @ cols.T).reshape(w.shape) / len(x)
-    return s.col2im(w.reshape(F, -1).T @ flat, x.shape, R, S, pad, stride), dw, dout.sum((0, 2, 3))
+    dx, dw, db = fast_im2col(dout, x, w, b, stride, pad)
+    return dx, dw / len(x), db
 
 
 @backward("conv2d", "bias_gradient_wrong_axes")
 def bias_over_two_axes(dout, x, w, b, stride, pad):
-    F, _, R, S = w.shape
-    flat = dout.transpose(1, 2, 3, 0).reshape(F, -1)
-    dw = (flat @ s.im2col(x, R, S, pad, stride).T).reshape(w.shape)
-    dx = s.col2im(w.reshape(F, -1).T @ flat, x.shape, R, S, pad, stride)
+    dx, dw, _ = fast_im2col(dout, x, w, b, stride, pad)
     return dx, dw, np.sum(np.sum(dout, axis=0), axis=1)
 
 
 @backward("conv2d", "bias_gradient_wrong_axes")
 def bias_is_one_number(dout, x, w, b, stride, pad):
-    F, _, R, S = w.shape
-    flat = dout.transpose(1, 2, 3, 0).reshape(F, -1)
-    dw = (flat @ s.im2col(x, R, S, pad, stride).T).reshape(w.shape)
-    return s.col2im(w.reshape(F, -1).T @ flat, x.shape, R, S, pad, stride), dw, dout.sum() * np.ones_like(b)
+    dx, dw, _ = fast_im2col(dout, x, w, b, stride, pad)
+    return dx, dw, dout.sum() * np.ones_like(b)
 
 
 @backward("conv2d", "overwritten_in_batch_loop")
@@ -296,12 +289,8 @@ def rows_and_columns_exchanged(dout, x, w, b, stride, pad):
 @backward("conv2d", "extra_factor_in_delta", "relu_mask_wrong_tensor", "batch_scale_wrong")
 def masked_where_it_has_no_relu(dout, x, w, b, stride, pad):
     """Code copied from a conv + relu layer: delta is masked by the layer's own output."""
-    F, _, R, S = w.shape
     z = s.conv_out(x, w, b, stride, pad)
-    delta = dout * (z > 0)
-    flat = delta.transpose(1, 2, 3, 0).reshape(F, -1)
-    dw = (flat @ s.im2col(x, R, S, pad, stride).T).reshape(w.shape)
-    return s.col2im(w.reshape(F, -1).T @ flat, x.shape, R, S, pad, stride), dw, delta.sum((0, 2, 3))
+    return fast_im2col(dout * (z > 0), x, w, b, stride, pad)
 
 
 @backward("conv2d", "kernel_gradient_flipped", "kernel_not_rotated")
@@ -645,7 +634,7 @@ def hidden_derivative_forgotten(p, x, t):
     z, a = s.mlp_run(p, x, s.sigmoid)
     d2 = (s.softmax(z[1]) - t) / len(x)
     d1 = d2 @ p["W2"].T
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.sigmoid_softmax_loss, s.mlp_data, "activation_derivative_of_wrong_tensor")
@@ -653,7 +642,7 @@ def derivative_of_the_activation(p, x, t):
     z, a = s.mlp_run(p, x, s.sigmoid)
     d2 = (s.softmax(z[1]) - t) / len(x)
     d1 = d2 @ p["W2"].T * s.sigmoid(a[1]) * (1 - s.sigmoid(a[1]))
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.relu_softmax_loss, s.mlp_data, "extra_factor_in_delta", "softmax_diagonal_only")
@@ -662,7 +651,7 @@ def softmax_derivative_besides(p, x, t):
     probs = s.softmax(z[1])
     d2 = (probs - t) * probs * (1 - probs) / len(x)
     d1 = d2 @ p["W2"].T * (z[0] > 0)
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.relu_softmax_loss, s.mlp_data, "relu_mask_wrong_tensor")
@@ -671,7 +660,7 @@ def masked_by_the_delta(p, x, t):
     d2 = (s.softmax(z[1]) - t) / len(x)
     d1 = d2 @ p["W2"].T
     d1[d1 < 0] = 0
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.sigmoid_square_loss, s.three_layers, "missing_activation_derivative")
@@ -680,9 +669,7 @@ def last_sigmoid_forgotten(p, x, t):
     d3 = a[3] - t
     d2 = d3 @ p["W3"].T * a[2] * (1 - a[2])
     d1 = d2 @ p["W2"].T * a[1] * (1 - a[1])
-    return {
-        "W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0), "W3": a[2].T @ d3, "b3": d3.sum(0),
-    }  # fmt: skip
+    return s.mlp_gradients(a, d1, d2, d3)
 
 
 @gradients(s.sigmoid_square_loss, s.three_layers, "wrong_layer_gradient", "output_used_instead_of_input")
@@ -691,9 +678,7 @@ def activations_off_by_one(p, x, t):
     d3 = (a[3] - t) * a[3] * (1 - a[3])
     d2 = d3 @ p["W3"].T * a[2] * (1 - a[2])
     d1 = d2 @ p["W2"].T * a[1] * (1 - a[1])
-    return {
-        "W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0), "W3": a[1].T @ d3, "b3": d3.sum(0),
-    }  # fmt: skip
+    return s.mlp_gradients(a, d1, d2, d3) | {"W3": a[1].T @ d3}
 
 
 @gradients(s.sigmoid_square_loss, s.three_layers, "activation_derivative_of_wrong_tensor")
@@ -704,9 +689,7 @@ def derivative_of_a_in_every_layer(p, x, t):
     d3 = (a[3] - t) * d_sigmoid(a[3])
     d2 = d3 @ p["W3"].T * d_sigmoid(a[2])
     d1 = d2 @ p["W2"].T * d_sigmoid(a[1])
-    return {
-        "W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0), "W3": a[2].T @ d3, "b3": d3.sum(0),
-    }  # fmt: skip
+    return s.mlp_gradients(a, d1, d2, d3)
 
 
 @gradients(s.sigmoid_square_loss, s.three_layers, "bias_gradient_wrong_axes", "batch_scale_wrong")
@@ -715,9 +698,7 @@ def every_bias_a_mean(p, x, t):
     d3 = (a[3] - t) * a[3] * (1 - a[3])
     d2 = d3 @ p["W3"].T * a[2] * (1 - a[2])
     d1 = d2 @ p["W2"].T * a[1] * (1 - a[1])
-    return {
-        "W1": x.T @ d1, "b1": d1.mean(0), "W2": a[1].T @ d2, "b2": d2.mean(0), "W3": a[2].T @ d3, "b3": d3.mean(0),
-    }  # fmt: skip
+    return s.mlp_gradients(a, d1, d2, d3) | {"b1": d1.mean(0), "b2": d2.mean(0), "b3": d3.mean(0)}
 
 
 @gradients(s.tanh_square_loss, s.mlp_data, "batch_scale_wrong")
@@ -725,7 +706,7 @@ def two_and_mean_forgotten(p, x, t):
     z, a = s.mlp_run(p, x, np.tanh)
     d2 = z[1] - t
     d1 = d2 @ p["W2"].T * (1 - a[1] ** 2)
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.tanh_square_loss, s.mlp_data, "missing_bias_gradient", "layer_not_trained")
@@ -733,7 +714,7 @@ def biases_stay(p, x, t):
     z, a = s.mlp_run(p, x, np.tanh)
     d2 = 2 * (z[1] - t) / t.size
     d1 = d2 @ p["W2"].T * (1 - a[1] ** 2)
-    return {"W1": x.T @ d1, "b1": np.zeros_like(p["b1"]), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2) | {"b1": np.zeros_like(p["b1"])}
 
 
 def _cnn_gradients(p, x, t, unflatten=None, pool=None, mask=True):

@@ -332,7 +332,7 @@ def transpose_forgotten(p, x, t):
     z, a = s.mlp_run(p, x, s.sigmoid)
     d2 = (s.softmax(z[1]) - t) / len(x)
     d1 = d2 @ p["W2"] * a[1] * (1 - a[1])
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(s.sigmoid_softmax_loss, _square_net, "output_used_instead_of_input", "wrong_layer_gradient")
@@ -352,7 +352,7 @@ def decay_forgotten(p, x, t):
     z, a = s.mlp_run(p, x, s.relu)
     d2 = (s.softmax(z[1]) - t) / len(x)
     d1 = d2 @ p["W2"].T * (z[0] > 0)
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)
 
 
 @gradients(_decayed_loss, s.mlp_data, "regulariser_gradient_wrong")
@@ -377,4 +377,4 @@ def tanh_of_the_delta(p, x, t):
     d2 = 2 * (z[1] - t) / t.size
     d1 = d2 @ p["W2"].T
     d1 = d1 * (1 - np.tanh(d1) ** 2)
-    return {"W1": x.T @ d1, "b1": d1.sum(0), "W2": a[1].T @ d2, "b2": d2.sum(0)}
+    return s.mlp_gradients(a, d1, d2)

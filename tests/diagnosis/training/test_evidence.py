@@ -1,5 +1,7 @@
 """The modules of evidence, each by itself."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -167,6 +169,31 @@ def test_harmless_infinities_are_passed_over():
     found = first_not_finite(loss, np.array([1.0, -1000.0]))
     assert found.expression == "np.log(s)"
     assert found.operation == "log"
+
+
+def test_the_way_leads_through_calls_to_the_operation_of_a_package_that_overflows(tmp_path):
+    (tmp_path / "whygrad").mkdir()  # a folder of that name is nobody's package
+    path = tmp_path / "whygrad" / "passes_of_mine.py"
+    path.write_text(
+        "from whygrad import half_squared_error\n"
+        "def passes(x, target, ws):\n"
+        "    for w in ws:\n"
+        "        x = x * w\n"
+        "    value, _ = half_squared_error(x, target)\n"
+        "    return value, x\n"
+        "def loss(params, batch):\n"
+        "    return passes(*batch, list(params.values()))[0]\n"
+    )
+    spec = importlib.util.spec_from_file_location("passes_of_mine", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    batch = np.ones((1, 2)), np.zeros((1, 2))
+    assert module.loss({}, batch) == 1  # compiled by now, so that following it takes no time
+    found = first_not_finite(module.loss, {"a": np.array([1e100]), "b": np.array([1e100])}, batch)
+    assert (found.operation, found.function, found.line) == ("half_squared_error", "passes", 5)
+    assert found.operands[0].max() == 1e200
+    found = first_not_finite(module.loss, {"a": np.array([1e200]), "b": np.array([1e200])}, batch)
+    assert (found.expression, found.line) == ("x * w", 4)
 
 
 def test_an_update_in_place_is_followed():

@@ -20,7 +20,7 @@ alone on a ``Subject``, and the modules that it asks:
 3. ``numbers`` (``tracing``, ``expressions``): the first value that is not finite, by line, operation and sample
 4. ``gradient`` (``earlier_calls``, ``explaining``, ``factors``, ``penalised``, ``absent``, ``catalogue``): slopes
    of the loss along directions against the gradient; what calls leave behind. ``mending`` makes right ones
-5. ``outputs``: what the loss is fed with, and the first loss
+5. ``outputs`` (``blind``): what the loss is fed with, the first loss, and whether it sees the labels
 6. ``updates`` (``rules``, ``fitting``, ``rule_followed``, ``along``, ``clipped``, ``other_moment``, ``truncated``):
    which optimiser's formula the steps follow
 7. ``trials``, ``start``: the training as given, for a few dozen steps; units that stay equal

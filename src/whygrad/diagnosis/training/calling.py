@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding, Judgement
@@ -24,13 +24,14 @@ _SLOW = 1.0
 
 def examine_calling(subject: Subject) -> Evidence:
     """Call each function twice, and say what it raises, changes, or gives differently the second time."""
-    findings, notes = whole_numbers(subject), []
+    findings: list[Finding] = whole_numbers(subject)
+    notes: list[str] = []
     for who, function in (("loss", subject.loss_function), ("gradients", subject.gradients_function)):
         if function is None:
             continue
-        began = time.monotonic()
+        began = working_time()
         written = _written(subject, function)
-        seconds = time.monotonic() - began
+        seconds = working_time() - began
         try:
             first, second = (_number(subject, who) for _ in range(2))
         except CallFailed as failed:
@@ -38,25 +39,7 @@ def examine_calling(subject: Subject) -> Evidence:
             findings.append(fault(who, None, f"the call of {failed}", fix=fix, verdict=Judgement.ERROR))
             continue
         if written:
-            label = (
-                "weights_updated_before_dx"
-                if who == "gradients" and any(n in subject.params for n in written)
-                else None
-            )
-            what = (
-                f"{who} writes to {', '.join(written)} while it computes: what is computed after that is of "
-                "changed numbers"
-            )
-            if label or who == "loss":
-                findings.append(
-                    fault(
-                        who,
-                        label,
-                        what,
-                        fix="work on copies, and update the parameters after all gradients are known",
-                        verdict=Judgement.WRONG,
-                    )
-                )
+            findings += _writing(subject, who, written)
         if who == "loss" and not _same(first, second):
             notes.append(
                 f"the {who} is random: two calls with the same params and batch give {first:.6g} and "
@@ -64,12 +47,20 @@ def examine_calling(subject: Subject) -> Evidence:
             )
         if seconds > _SLOW:
             notes.append(f"one call of {who} takes {seconds:.2g} s: pass a smaller batch to have more tested")
-    return Evidence(
-        "calls",
-        tuple(findings),
-        "the functions return, the same again for the same arguments, and change none of them" if not notes else "",
-        tuple(notes),
+    fine = "the functions return, the same again for the same arguments, and change none of them"
+    return Evidence("calls", tuple(findings), "" if notes else fine, tuple(notes))
+
+
+def _writing(subject: Subject, who: str, written: list[str]) -> list[Finding]:
+    """Return that a function writes to its arguments, where that does harm: gradients may write to their batch."""
+    early = who == "gradients" and any(n in subject.params for n in written)
+    if not early and who != "loss":
+        return []
+    says = (
+        f"{who} writes to {', '.join(written)} while it computes: what is computed after that is of changed numbers"
     )
+    fix = "work on copies, and update the parameters after all gradients are known"
+    return [fault(who, "weights_updated_before_dx" if early else None, says, fix=fix, verdict=Judgement.WRONG)]
 
 
 def whole_numbers(subject: Subject) -> list[Finding]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.identifying import identified
 from whygrad.diagnosis.networks import diagnose_network
 from whygrad.diagnosis.report import Finding
@@ -32,11 +32,11 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
     x, t = (np.asarray(part) for part in found)
     batch = subject.batch
 
-    began = time.monotonic()
+    began = working_time()
     patience = min(_PATIENCE, _SHARE * subject.clock.left)
 
     def in_time() -> None:
-        if time.monotonic() - began > patience:
+        if working_time() - began > patience:
             raise _Late
 
     def loss(params: dict[str, Array], x: Any, t: Any) -> float:
@@ -47,24 +47,13 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
         in_time()
         return subject.gradients(params, rebuilt(batch, x, t))
 
-    entries = sum(a.size for a in at.values())
     try:
         subject.loss(dict(at))
-        cost = time.monotonic() - began
-        if 8 * entries * cost > patience:
-            chain = None
-            if 3000 * cost < patience:
-                with np.errstate(all="ignore"):
-                    chain = identified(
-                        lambda p: loss(dict(p), x, t),
-                        dict(at),
-                        x,
-                        t,
-                        np.random.default_rng(0),
-                        began + patience / 2,
-                    )
-            if chain is None:
-                return {}
+        cost = working_time() - began
+        if 8 * sum(a.size for a in at.values()) * cost > patience and not _identifiable(
+            loss, at, (x, t), cost, began, patience
+        ):
+            return {}
         told = diagnose_network(
             loss, gradients, dict(at), (x, t), time_limit=max(patience, 0.5), patience=patience / 2
         )
@@ -72,3 +61,20 @@ def named_by_catalogue(subject: Subject, at: Mapping[str, Array], names: Sequenc
         return {}
     ranked = sorted(told.findings, key=lambda finding: finding.cause != told.cause)
     return {finding.output: finding for finding in ranked if finding.output in names}
+
+
+def _identifiable(
+    loss: Callable[..., float],
+    at: Mapping[str, Array],
+    data: tuple[Array, Array],
+    cost: float,
+    began: float,
+    patience: float,
+) -> bool:
+    """Return whether the network is found out in time, where differences of its loss would take too long."""
+    if 3000 * cost >= patience:
+        return False
+    x, t = data
+    with np.errstate(all="ignore"):
+        rng = np.random.default_rng(0)
+        return identified(lambda p: loss(dict(p), x, t), dict(at), x, t, rng, began + patience / 2) is not None

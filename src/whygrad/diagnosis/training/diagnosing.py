@@ -84,6 +84,7 @@ def diagnose_training(
         OptionError: what is given is no training.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(20, 3))
         >>> t = x @ np.array([1.0, -2.0, 0.5])

@@ -36,6 +36,10 @@ from whygrad.diagnosis.training.truncated_samples import examine_truncated_sampl
 from whygrad.diagnosis.training.units import suspect_dead
 from whygrad.diagnosis.training.updates import examine_updates
 
+#: As a share of what a constant prediction costs: a training that comes no lower has learned little.
+_LITTLE = 0.4
+_RATES = ("learning_rate_too_high", "learning_rate_too_low", "momentum_too_high")
+
 
 class Examination:
     """One examination: what was found so far, and what comes next."""
@@ -69,8 +73,8 @@ class Examination:
     def told(self, name: str) -> TrainingDiagnosis:
         """Return what was found."""
         findings = (*self.found, *self.fine)
-        if self.broken_off and not self.found and self.given is None:
-            says = f"nothing wrong was found before the training itself could be run, but then {self.broken_off}"
+        says = self._unfinished()
+        if says:
             unknown = fault("training", None, says, fix="allow more seconds, or pass a smaller batch")
             findings = (replace(unknown, verdict=Judgement.ERROR), *findings)
         if not findings:
@@ -82,6 +86,15 @@ class Examination:
             trials=tuple(self.trials),
             untested=tuple(dict.fromkeys(self.untested)),
         )
+
+    def _unfinished(self) -> str:
+        """Return why nothing can be said; "" where a fault was found, or all that a healthy training must pass."""
+        if not self.broken_off or self.found:
+            return ""
+        if self.given is None:
+            return f"nothing wrong was found before the training itself could be run, but then {self.broken_off}"
+        how = fails(self.given, self.constant)
+        return f"the loss {how} ({self.given}), and before a cause was found {self.broken_off}" if how else ""
 
     def _take(self, evidence: Evidence) -> None:
         labels = {f.cause for f in self.found}
@@ -207,7 +220,7 @@ class Examination:
                 strong.append(suspicion)
             if found is not None:
                 explained = True
-                yield Evidence(found.output, (with_aftermath(self.subject, found, given),))
+                yield self._unless_incapable(found, given)
         if not given.finite and not explained:
             numbers = where_not_finite(self.subject, given)
             if numbers.findings:
@@ -232,7 +245,17 @@ class Examination:
         for suspicion in self._suspicions(given, ""):
             found = self._tried(suspicion, given, learning=True)
             if found is not None:
-                yield Evidence(found.output, (with_aftermath(self.subject, found, given),))
+                yield self._unless_incapable(found, given)
+        if given.last > _LITTLE * self.constant:
+            yield examine_overfitting(self.subject)
+
+    def _unless_incapable(self, found: Finding, given: Trial) -> Evidence:
+        """Return a finding, or that not even a few samples can be learned, where its remedy helps but little."""
+        if found.cause in _RATES and self.trials[-1].last > _LITTLE * self.constant:
+            few = examine_overfitting(self.subject)
+            if few.findings:
+                return few
+        return Evidence(found.output, (with_aftermath(self.subject, found, given),))
 
     def _suspicions(self, given: Trial, how: str) -> Iterator[Suspicion]:
         """Yield what may be why the training fails, what explains the rest first."""
@@ -255,9 +278,9 @@ class Examination:
         for share in (1.0, 0.5, 0.1):
             name = what if share == 1 else f"{what}, learning rate {rate * share:.3g}"
             free = self._ran(run(self.subject, name, self.subject.stepper(rate * share), steps=200))
-            if cures(free, given, self.constant, learning=how is None):
+            if cures(free, given, self.constant, better=0.5 if how is None else None):
                 break
-        if cures(free, given, self.constant, learning=how is None):
+        if cures(free, given, self.constant, better=0.5 if how is None else None):
             fix = (
                 "raise the limit until most steps are not cut, or leave clipping out"
                 if clipped

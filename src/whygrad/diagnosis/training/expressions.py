@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import math
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +35,12 @@ _OPERATORS = {
     ast.FloorDiv: "divide",
     ast.Mod: "divide",
 }
+
+#: What Python brings that changes nothing and gives the same again, and such methods of its containers.
+_BUILT_IN = (abs, dict, enumerate, float, int, len, list, max, min, pow, range, round, sorted, sum, tuple, zip)
+_READERS = ("copy", "count", "get", "index", "items", "keys", "values")
+#: The folders of Python's own modules, and of this package.
+_PYTHON, _PACKAGE = str(Path(sys.base_prefix) / "lib"), str(Path(__file__).parents[2]) + os.sep
 
 
 @dataclass(frozen=True)
@@ -209,19 +217,29 @@ def _raising(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
 
 
 def known(node: ast.Call, event: Event) -> bool:
-    """Whether a call is one of NumPy, of an array or of a number, which may be made again."""
+    """Whether a call may be made again: of NumPy, an array or a number, of a package, or of what Python brings."""
     with suppress(Exception):
         function = _evaluated(node.func, event)
         owner = getattr(function, "__self__", None)
         if isinstance(owner, np.ndarray | np.generic | float | int):
             return True
+        if isinstance(owner, dict | list | tuple):
+            return function.__name__ in _READERS
         module = getattr(function, "__module__", None) or ""
         return (
             isinstance(function, np.ufunc)
             or module.split(".")[0] in ("numpy", "math")
-            or function in (float, abs, sum, max, min, len, range, int)
+            or (isinstance(function, FunctionType) and not followed(function.__code__.co_filename))
+            or any(function is one for one in _BUILT_IN)
         )
     return False
+
+
+def followed(file: str) -> bool:
+    """Whether a file is a person's own, and none of a package, of this one or of Python."""
+    if "site-packages" in Path(file).parts:
+        return False
+    return not file.startswith(("<frozen", _PYTHON, _PACKAGE))
 
 
 def called(node: ast.expr) -> str:

@@ -158,8 +158,10 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
         return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[by]}"
     if operation in ("sqrt", "power") and operands and float(operands[0].min(initial=0)) < 0:
         return "overflow", f"a root of a negative number: {given}", "keep what is under the root above 0"
+    if not given:  # a constant, or made of no numbers
+        return None, "which is not computed from numbers", "see where it comes from"
     fix = "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
-    return "overflow", f"which overflows: {given}" if given else "which overflows", fix
+    return "overflow", f"which overflows: {given}", fix
 
 
 def _summed(source: str) -> bool:

@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.batches import rebuilt, sample_axes
+from whygrad.diagnosis.training.batches import rebuilt
+from whygrad.diagnosis.training.blind import blind_loss
 from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import class_indices, samples_of
+from whygrad.diagnosis.training.squashed import squashed
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import blank
-from whygrad.typing import Array
-
-_TWICE = (
-    "A loss that takes logits applies the softmax itself. Of probabilities it makes another, flatter "
-    "softmax: with 10 classes the surest right answer still costs 1.46, and gradients are small."
-)
 
 
 def examine_outputs(subject: Subject) -> Evidence:
@@ -33,7 +29,7 @@ def examine_outputs(subject: Subject) -> Evidence:
     told = ""
     if samples is None or labels is None:
         return Evidence("loss", untested=("the formula of the loss: the labels are no classes",))
-    twice = _flattened(subject, count, int(labels.max()) + 1)
+    twice = squashed(subject, count, labels)
     if twice is not None:
         findings.append(twice)
     elif count and count > 1 and len(labels) > 1:
@@ -42,87 +38,13 @@ def examine_outputs(subject: Subject) -> Evidence:
             findings.append(start)
         else:
             told = start
-    blind = _blind(subject, labels)
+    blind = blind_loss(subject, labels)
     if blind is not None and not findings:
         findings.append(blind)
     broadcast = _broadcast(subject)
     if broadcast is not None:
         findings.append(broadcast)
     return Evidence("loss", tuple(findings), told, tuple(untested))
-
-
-def _sharpened(subject: Subject, name: str) -> list[dict[str, Array]]:
-    """Return parameters with a weight drawn anew several times, and very large."""
-    rng, w = np.random.default_rng(0), subject.params[name]
-    return [{**subject.params, name: (1e4 * rng.normal(size=w.shape)).astype(w.dtype)} for _ in range(4)]
-
-
-def _flattened(subject: Subject, count: int | None, seen: int) -> Finding | None:
-    """Return the finding where single samples cost just what a softmax of a softmax costs, or a sigmoid's logits.
-
-    With a huge last layer a softmax gives 1 for one class and 0 for the others, and a second one on top of that can
-    cost log(e + K − 1) − 1 or log(e + K − 1), and nothing else.
-    """
-    known = [count] if count else []
-    sizes = known + [
-        k
-        for k in (*(s for n in subject.weights[-1:] for s in subject.params[n].shape), seen)
-        if k >= 2 and k not in known
-    ]
-    n = min(subject.count or 0, 6)
-    if n < 2 or not subject.weights:
-        return None
-    for name in subject.weights[-1:]:
-        values = []
-        for params in _sharpened(subject, name):
-            for i in range(n):
-                part = subject.part(np.array([i]))
-                try:
-                    values.append(subject.loss(params, part))
-                except CallFailed:
-                    return None
-        if not np.isfinite(values).all() or np.ptp(values) > 1e3:
-            return None
-        for k in sizes:
-            pairs: dict[str, tuple[float, ...]] = {
-                "softmax_applied_twice": (math.log(math.e + k - 1) - 1, math.log(math.e + k - 1))
-            }
-            flat = [math.log(m * math.e + k - m) - s for m in range(k + 1) for s in (0, 1)]
-            pairs["probabilities_for_logits"] = tuple(flat)
-            for label, allowed in pairs.items():
-                if all(min(abs(v - a) for a in allowed) < 2e-4 for v in values) and np.ptp(values) > 0.5:
-                    return _fed_with_probabilities(label, k, values)
-        ones = (math.log1p(math.exp(-1.0)), math.log1p(math.e), math.log(2))
-        if all(min(abs(v - a) for a in ones) < 2e-3 for v in values) and np.ptp(values) > 0.1:
-            return _fed_with_probabilities("probabilities_for_logits", 1, values)
-    return None
-
-
-def _fed_with_probabilities(label: str, k: int, values: list[float]) -> Finding:
-    shown = ", ".join(f"{v:.4f}" for v in sorted({round(v, 4) for v in values}))
-    if label == "softmax_applied_twice":
-        says = (
-            "the loss applies a softmax to what is already one: with a last layer of the size 10⁴ each "
-            f"sample costs {shown}, as the softmax of a softmax over {k} classes does; of logits it would "
-            "cost 0 or thousands"
-        )
-    else:
-        says = (
-            "the loss wants logits and gets what a sigmoid gave: with a last layer of the size 10⁴ each "
-            f"sample costs {shown}, as logits of 0 and 1 do; of real ones it would cost 0 or thousands"
-        )
-    other = {
-        "softmax_applied_twice": "probabilities_for_logits",
-        "probabilities_for_logits": "softmax_applied_twice",
-    }[label]
-    return fault(
-        "loss",
-        label,
-        says,
-        fix="leave out the last layer's softmax or sigmoid, or take the logarithm of its probabilities",
-        also=other,
-        lesson=_TWICE,
-    )
 
 
 def _at_chance(subject: Subject, k: int, n: int) -> Finding | str:
@@ -182,78 +104,6 @@ def _formula(says: str, factor: float) -> Finding:
             "sample, whatever the network is."
         ),
     )
-
-
-def _blind(subject: Subject, labels: Array) -> Finding | None:
-    """Return that the loss is the same whichever label belongs to which sample."""
-    found = subject.xt()
-    if found is None or len(labels) < 4 or len(np.unique(labels)) < 2:
-        return None
-    rng = np.random.default_rng(0)
-    t = np.asarray(found[1])
-    axes = sample_axes(np.asarray(found[0]), t)
-    if axes is None:
-        return None
-    kinds = {n: subject.params[n].dtype for n in subject.names}
-    drawn = {**subject.params, **{n: rng.normal(size=subject.params[n].shape).astype(k) for n, k in kinds.items()}}
-    try:
-        for params in (drawn, subject.params):
-            value = subject.loss(params)
-            others = [
-                subject.loss(
-                    params, rebuilt(subject.batch, found[0], np.take(t, rng.permutation(len(labels)), axes[1]))
-                )
-                for _ in range(4)
-            ]
-            if not np.isfinite([value, *others]).all() or max(abs(v - value) for v in others) > 1e-9 * max(
-                abs(value), 1e-300
-            ):
-                return None
-    except CallFailed:
-        return None
-    if _ignores_samples(subject, drawn):
-        whole = np.asarray(found[0]).dtype.kind in "iu"
-        label, other = (
-            ("integer_truncation", "constant_features") if whole else ("constant_features", "integer_truncation")
-        )
-        says = f"the loss is {value:.6g} for other samples as well: nothing of them reaches the network"
-        return fault(
-            "loss",
-            label,
-            says,
-            also=other,
-            fix="look at what is done to the samples first: an integer division or a cast may make them all 0",
-        )
-    says = (
-        f"the loss is {value:.6g} whichever label belongs to which sample: labels shuffled within the batch "
-        "change no digit of it"
-    )
-    return fault(
-        "loss",
-        "loss_formula_wrong",
-        says,
-        fix="take of each sample the probability of its own label: p[np.arange(n), t], not p[:, t]",
-        lesson=(
-            "A loss compares every sample with its own label. One that does not change when labels change "
-            "places teaches nothing about them."
-        ),
-    )
-
-
-def _ignores_samples(subject: Subject, params: dict[str, Array]) -> bool:
-    """Return whether the loss is the same for the samples in another order and with other numbers."""
-    found = subject.xt()
-    assert found is not None
-    x = np.asarray(found[0])
-    other = x[..., ::-1].copy() if x.ndim > 1 else x
-    try:
-        values = [
-            subject.loss(params, rebuilt(subject.batch, a, found[1]))
-            for a in (x, other, x // 2 if x.dtype.kind in "iu" else x * 0.7)
-        ]
-    except CallFailed:
-        return False
-    return bool(np.ptp(values) <= 1e-12 * max(abs(values[0]), 1e-300))
 
 
 def _broadcast(subject: Subject) -> Finding | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,25 @@ def penalty(subject: Subject) -> dict[str, float]:
     return found
 
 
+def data_loss(subject: Subject) -> Callable[[Mapping[str, Array], Any], float]:
+    """Return the loss without the ½λ‖w‖² that it has, as a function of parameters and a batch.
+
+    Example:
+        >>> def loss(p, b): return float((p["w"] @ p["v"]) ** 2 + 0.5 * (p["w"] ** 2).sum())
+        >>> training = Subject({"w": np.ones(3), "v": np.ones(3)}, None, loss)
+        >>> training.loss(), round(data_loss(training)(training.params, None), 6)
+        (10.5, 9.0)
+    """
+    found = penalty(subject)
+
+    def cost(params: Mapping[str, Array], batch: Any) -> float:
+        return subject.loss(params, batch) - sum(
+            0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items()
+        )
+
+    return cost
+
+
 def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
     """Yield that a penalty on the parameters outweighs the data."""
     found = penalty(subject)
@@ -56,11 +75,6 @@ def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
     del given
     if size < 0.02 * abs(subject.loss()) and max(found.values()) < 0.02:
         return
-
-    def without(params: dict[str, Array], batch: Any) -> float:
-        return subject.loss(params, batch) - sum(
-            0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items()
-        )
 
     def change(gradients: dict[str, Array], params: dict[str, Array], batch: Any) -> dict[str, Array]:
         del batch
@@ -82,7 +96,7 @@ def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
                     subject,
                     "without the penalty, the loss of the data",
                     subject.stepper(change=change),
-                    value=without,
+                    value=data_loss(subject),
                 ),
                 fix,
             )

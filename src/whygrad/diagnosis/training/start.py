@@ -12,13 +12,19 @@ from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.samples import samples_of
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
-from whygrad.diagnosis.training.trials import run
+from whygrad.diagnosis.training.trials import blank, run
 from whygrad.typing import Array
 
 #: How far weights may be from the usual size, as a factor, before they count as unusual.
 _LARGE, _SMALL = 3.0, 5.0
 #: What all layers together may leave of a deviation.
 _FADED = 0.02
+#: How much they may enlarge it where the first loss is far above what a blank network costs, and how far that is.
+_ENLARGED, _FAR_ABOVE = 4.0, 5.0
+#: What they may leave of it where the first loss is that of a blank network, and how near that is.
+_LESSENED, _NEAR = 0.3, 1e-3
+#: The size of a weight, as a multiple of the usual one, from which on it is drawn anew beside others.
+_BESIDE = 1.3
 
 
 class Unusual(NamedTuple):
@@ -27,6 +33,7 @@ class Unusual(NamedTuple):
     name: str
     says: str
     large: bool
+    together: bool = False  #: whether it is so only together with the other layers
 
 
 def examine_start(subject: Subject, after: Mapping[str, Array] | None = None) -> Evidence:
@@ -41,7 +48,8 @@ def examine_start(subject: Subject, after: Mapping[str, Array] | None = None) ->
         sizes = [u.says for u in unusual_weights(subject)]
         return Evidence(
             "start",
-            says="; ".join(sizes) or "the weights are of usual sizes, and no two units of a layer are equal",
+            says="; ".join(dict.fromkeys(sizes))
+            or "the weights are of usual sizes, and no two units of a layer are equal",
         )
     if after is None:
         try:
@@ -154,22 +162,61 @@ def unusual_weights(subject: Subject, params: Mapping[str, Array] | None = None)
 
 
 def _together(subject: Subject, params: Mapping[str, Array] | None) -> list[Unusual]:
-    """Return all hidden weights where each is a little small or large, and together they are far too much so."""
-    gains = {}
-    for name, (into, _, _) in fans(subject).items():
-        w = np.asarray((subject.params if params is None else params)[name], np.float64)
-        gains[name] = float(np.sqrt(np.mean(w**2) * into)) if np.isfinite(w).all() else 1.0
+    """Return all weights where each is a little small or large, and together they are far too much so."""
+    gains = gains_of(subject, params)
     hidden = list(gains)[:-1]
     small = float(np.prod([min(gains[n], 1.0) for n in hidden]))
     large = float(np.prod([max(gains[n] / np.sqrt(2), 1.0) for n in hidden]))
-    if len(hidden) < 3 or (small > _FADED and large < 1 / _FADED):
+    if len(hidden) < 3:
         return []
-    product = small if small <= _FADED else large
+    shrunk = small <= _FADED or (small <= _LESSENED and _near_blank(subject, params))
+    beyond = _far_above(subject, params) if large > _ENLARGED and not shrunk else ""
+    if not shrunk and large < 1 / _FADED and not beyond:
+        return []
+    product = small if shrunk else large
     says = (
         f"each of {len(hidden)} layers multiplies the deviation of what passes by "
-        f"{np.prod(list(gains.values())) ** (1 / len(gains)):.2g}, together by {product:.2g}"
+        f"{np.prod([gains[n] for n in hidden]) ** (1 / len(hidden)):.2g}, together by {product:.2g}"
+        + ("" if shrunk else " more than ReLU needs")
     )
-    return [Unusual(n, says, small > _FADED) for n in hidden]
+    return [Unusual(n, says + beyond, not shrunk, True) for n in hidden]
+
+
+def gains_of(subject: Subject, params: Mapping[str, Array] | None = None) -> dict[str, float]:
+    """Return by how much each weight multiplies the deviation of what it takes: √(fan_in·mean w²)."""
+    found = {}
+    for name, (into, _, _) in fans(subject).items():
+        w = np.asarray((subject.params if params is None else params)[name], np.float64)
+        found[name] = float(np.sqrt(np.mean(w**2) * into)) if np.isfinite(w).all() else 1.0
+    return found
+
+
+def _far_above(subject: Subject, params: Mapping[str, Array] | None) -> str:
+    """Say how far the loss is above that of the same network with all parameters at 0; nothing where it is not."""
+    try:
+        value, chance = subject.loss(params), blank(subject)
+    except CallFailed:
+        return ""
+    if not value > _FAR_ABOVE * chance > 0:
+        return ""
+    return f", and the loss is {value:.3g}, where a network that knows nothing has {chance:.3g}"
+
+
+def _near_blank(subject: Subject, params: Mapping[str, Array] | None) -> bool:
+    """Whether the loss is that of the same network with all parameters at 0: nothing of the samples arrives."""
+    try:
+        chance = blank(subject)
+        return abs(subject.loss(params, subject.watched) - chance) < _NEAR * chance
+    except CallFailed:
+        return False
+
+
+def to_redraw(subject: Subject, names: list[str]) -> list[str]:
+    """Return weights and those beside them that are off in the same way, though less."""
+    gains = {n: g / np.sqrt(2) for n, g in gains_of(subject).items() if g}
+    large = max((gains[n] for n in names if n in gains), default=1.0) > 1
+    off = [n for n, g in gains.items() if (g > _BESIDE if large else g < 0.5 / _BESIDE)]
+    return [n for n in subject.weights if n in names or n in off]
 
 
 def redrawn(subject: Subject, names: list[str], rng: np.random.Generator) -> dict[str, Array]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
+
+from whygrad.clock import working_time
 
 
 class CallFailed(Exception):  # noqa: N818  (an outcome, not an error of this package)
@@ -23,12 +24,12 @@ class Clock:
     """How much time is left."""
 
     seconds: float
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=working_time)
 
     @property
     def left(self) -> float:
         """The seconds until the deadline; negative after it."""
-        return self.seconds - (time.monotonic() - self.began)
+        return self.seconds - (working_time() - self.began)
 
     def allows(self, seconds: float) -> bool:
         """Whether something that takes so long would end in time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import as_array, guarded
 from whygrad.diagnosis.signatures import parameters
 from whygrad.diagnosis.training.batches import (
@@ -183,9 +183,9 @@ class Subject:
         arguments = (
             [given] if len(parameters(function)) == 1 else [given, copied(self.batch if batch is None else batch)]
         )
-        began = time.monotonic()
+        began = working_time()
         raw, error, _, _ = guarded(lambda: function(*arguments))
-        taken = time.monotonic() - began
+        taken = working_time() - began
         self.costs[who] = taken  # the latest: exact ones take longer
         if error is not None:
             raise CallFailed(who, error)
@@ -219,9 +219,9 @@ class Subject:
         self.tally[0] += 1
         given = self.passed(params)
         arguments = [given] if len(parameters(self.step_function)) == 1 else [given, copied(batch)]
-        began = time.monotonic()
+        began = working_time()
         raw, error, _, _ = guarded(lambda: self.step_function(*arguments))
-        self.costs["step"] = min(self.costs.get("step", np.inf), time.monotonic() - began)
+        self.costs["step"] = min(self.costs.get("step", np.inf), working_time() - began)
         if error is not None:
             raise CallFailed("step", error)
         return self._stepped(raw, given)

@@ -6,11 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Trial, shown_by
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.trials import cures
+
+#: Of a training that learns: the share of its loss that another may keep to be far better.
+_BETTER = 0.5
+#: What the first loss of another may be of its own, and its last, where it loses its steps to come down from there.
+_LOWER, _NO_WORSE = 0.25, 1.2
 
 
 class Remedy(NamedTuple):
@@ -47,13 +54,27 @@ def tried(
         if suspicion.other_loss and not learning:
             cured = trial.finite and trial.last < 0.6 * trial.first
         else:
-            cured = not suspicion.other_loss and cures(trial, given, constant, learning=learning)
+            cured = not suspicion.other_loss and (
+                cures(trial, given, constant, better=_BETTER if learning else None)
+                or (learning and _spares_the_way_down(trial, given))
+            )
         if cured:
             finding = shown_by(suspicion.finding, given, trial)
             if remedy.fix:
                 finding = _with_fix(finding, remedy.fix)
             return finding, ran
     return None, ran
+
+
+def _spares_the_way_down(trial: Trial, given: Trial) -> bool:
+    """Whether a training begins far below another that takes its steps to come down there, and ends no worse."""
+    return (
+        trial.finite
+        and trial.first < _LOWER * given.first
+        and trial.last < 0.9 * trial.first
+        and trial.last < _NO_WORSE * given.last
+        and float(np.mean(trial.losses)) < _BETTER * float(np.mean(given.losses))
+    )
 
 
 def _with_fix(finding: Finding, fix: str) -> Finding:

@@ -12,15 +12,14 @@ import ast
 import inspect
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
+from whygrad.clock import working_time
 from whygrad.diagnosis.adapting import guarded
 from whygrad.diagnosis.training.expressions import (
     Culprit,
@@ -30,6 +29,7 @@ from whygrad.diagnosis.training.expressions import (
     called,
     code_of,
     finite,
+    followed,
     known,
     value_of,
 )
@@ -38,8 +38,6 @@ from whygrad.diagnosis.training.expressions import (
 _PATIENCE, _LINES = 4.0, 200_000
 #: Arrays up to this size are copied where a statement is about to write to them.
 _SMALL = 200_000
-#: Where code lies that is not a person's own: Python's and this package's.
-_FOREIGN = ("<frozen", sys.base_prefix + "/lib", str(Path(__file__).resolve().parents[2]))
 _COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>")
 _RETURN, _LAMBDA = "return", "<lambda>"
 
@@ -67,7 +65,7 @@ def first_not_finite(function: Callable[..., Any], *arguments: Any) -> Culprit |
 
 class _Tracer:
     def __init__(self) -> None:
-        self.began, self.lines = time.monotonic(), 0
+        self.began, self.lines = working_time(), 0
         self.statements: dict[CodeType, dict[int, ast.stmt]] = {}
         self.pending: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
         self.leaving: dict[int, tuple[ast.stmt, dict[str, Any]]] = {}
@@ -76,9 +74,8 @@ class _Tracer:
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        file = frame.f_code.co_filename
-        foreign = file.startswith(_FOREIGN) or "site-packages" in Path(file).parts
-        if foreign or frame.f_code.co_name in _COMPREHENSIONS:  # the statement around it is looked into
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if not followed(file) or name in _COMPREHENSIONS:  # the statement around it is looked into
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)
@@ -86,7 +83,7 @@ class _Tracer:
 
     def local(self, frame: FrameType, event: str, argument: Any) -> Any:
         self.lines += 1
-        if self.lines > _LINES or time.monotonic() - self.began > _PATIENCE:
+        if self.lines > _LINES or working_time() - self.began > _PATIENCE:
             return None
         key = id(frame)
         pending = self.pending.pop(key, None)

@@ -149,14 +149,14 @@ def fails(trial: Trial, constant: float) -> str | None:
     return "stalls"
 
 
-def cures(remedy: Trial, given: Trial, constant: float, *, learning: bool = False) -> bool:
+def cures(remedy: Trial, given: Trial, constant: float, *, better: float | None = None) -> bool:
     """Return whether a training learns where the one as given does not.
 
     Args:
         remedy: the training with something changed.
         given: the training as given.
         constant: what a constant prediction costs.
-        learning: whether the training as given learns something; then the other has to be far better.
+        better: where the training as given learns something: which share of its loss the other may keep.
 
     Example:
         >>> cures(Trial("b", (2.3, 1.0)), Trial("a", (2.3, float("nan"))), 2.3)
@@ -167,8 +167,8 @@ def cures(remedy: Trial, given: Trial, constant: float, *, learning: bool = Fals
     reached = remedy.last
     if np.isfinite(constant) and constant > 0 and reached > _NOTHING * constant:
         return False
-    if learning:
-        return given.last > 0.02 * abs(constant) and reached < 0.5 * given.last
+    if better is not None:
+        return given.last > 0.02 * abs(constant) and reached < better * given.last
     if not given.finite:
         return reached < 0.9 * remedy.first
     return reached < 0.7 * min(given.last, max(given.first, 1e-300)) and reached < 0.9 * remedy.first
