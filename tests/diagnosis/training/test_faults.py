@@ -385,6 +385,14 @@ FAULTS = {
     "integer_truncation, bytes divided": lambda: seen_as(
         lambda x: (x // 255).astype(float), lambda x: (255 * x).astype(np.uint8)
     ),
+    "integer_truncation, bytes that wrap around": lambda: seen_as(
+        lambda x: (x - np.uint8(128)) / 128, lambda x: (255 * x).astype(np.uint8)
+    ),
+    "integer_truncation, a rate of 0": lambda: training(learning_rate=int(0.1)),
+    "learning_rate_too_low, 0": lambda: training(learning_rate=0.0),
+    "learning_rate_too_low, 0 in a step": lambda: with_step(
+        lambda p, g: {n: p[n] - 0.0 * g[n] for n in p}, None, 0.0
+    ),
     "integer_truncation, after standardising": lambda: seen_as(
         lambda x: x.astype(int).astype(float), lambda x: (x - x.mean()) / x.std()
     ),
