@@ -27,6 +27,8 @@ _DISTINCT, _SWEPT = 12, 41
 _PLATEAU, _HALF, _STEP = 0.8, 0.6, 0.15
 #: What a loss may change by, relative, when samples become floats: float16 has three digits.
 _OTHER = 0.01
+#: What two calls of a loss that is not random may differ by, relative.
+_SAME = 1e-5
 #: Of the parameters that are no weights.
 _SMALL = 0.3
 
@@ -75,16 +77,17 @@ def _other_as_floats(subject: Subject, at: dict[str, Array], x: Array) -> Findin
     found = subject.xt()
     if x.dtype.kind not in "iu" or found is None:
         return None
-    whole = subject.loss(at)
+    whole, again = subject.loss(at), subject.loss(at)
     try:
         floats = subject.loss(at, rebuilt(subject.batch, x.astype(np.float64), found[1]))
     except CallFailed:  # they are indices
         return None
-    if not abs(floats - whole) > _OTHER * max(abs(whole), abs(floats)):
+    random = abs(again - whole) > _SAME * abs(whole)
+    if random or not abs(floats - whole) > _OTHER * max(abs(whole), abs(floats)):
         return None
     says = (
         f"the samples are whole numbers ({x.dtype}), and what is computed from them wraps around or is cut off: at "
-        f"weights drawn for the comparison the loss is {whole:.5g}, and {floats:.5g} with the same samples as floats"
+        f"weights drawn for the comparison the loss is {whole:.5g}, and with the same samples as floats {floats:.5g}"
     )
     return fault(
         "samples",
