@@ -86,8 +86,8 @@ def _other_as_floats(subject: Subject, at: dict[str, Array], x: Array) -> Findin
     if random or not abs(floats - whole) > _OTHER * max(abs(whole), abs(floats)):
         return None
     says = (
-        f"the samples are whole numbers ({x.dtype}), and what is computed from them wraps around or is cut off: at "
-        f"weights drawn for the comparison the loss is {whole:.5g}, and with the same samples as floats {floats:.5g}"
+        f"the samples are whole numbers ({x.dtype}), and what is computed from them wraps around or is cut off: "
+        f"at weights drawn for that the loss is {whole:.5g}, and with the same samples as floats {floats:.5g}"
     )
     return fault(
         "samples",
