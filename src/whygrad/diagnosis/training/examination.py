@@ -109,9 +109,11 @@ class Examination:
         subject = self.subject
         yield examine_data(subject)
         calls = examine_calling(subject)
-        yield calls
         if any(f.verdict is Judgement.ERROR for f in calls.findings):
+            numbers = examine_numbers(subject)  # math.log(0) raises where np.log(0) does not
+            yield numbers if numbers.cause else calls
             return
+        yield calls
         bad = not_finite_from_the_start(subject)
         if bad is not None:
             yield from self._not_finite_at_once(subject.but(batch=bad))

@@ -150,8 +150,7 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
     if operation in _LOGS and operands:
         return _logarithm(operands[0], given)
     if operation in _EXPS:
-        softmax = "softmax" in culprit.source.lower() or ("sum(" in culprit.source and "/" in culprit.source)
-        label = "softmax_overflow" if softmax else "overflow"
+        label = "softmax_overflow" if _summed(culprit.source) else "overflow"
         name = culprit.names[0] if culprit.names else "z"
         return label, f"which overflows: {given}", f"subtract the largest first: np.exp({name} - max)"
     by = _divisor(culprit, operands)
@@ -163,6 +162,11 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
         return None, "which is not computed from numbers", "see where it comes from"
     fix = "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
     return "overflow", f"which overflows: {given}", fix
+
+
+def _summed(source: str) -> bool:
+    """Return whether exponentials become shares of their sum, or its logarithm, in the code of a function."""
+    return "softmax" in source.lower() or ("sum(" in source and ("/" in source or "log(" in source))
 
 
 def _divisor(culprit: Culprit, operands: list[Any]) -> int | None:
