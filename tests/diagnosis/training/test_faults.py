@@ -108,6 +108,24 @@ def middle_first():
     return training(net, 2.0, step=step)
 
 
+def indices_for_columns():
+    """Samples and one-hot targets in columns, and class indices where those columns are meant."""
+    net = Net((64, 24, 10))
+
+    def shares(p, x):
+        return softmax(net.predict(p, x.T)).T
+
+    def loss(p, batch):
+        return float(-np.sum(batch["t"] * np.log(shares(p, batch["x"]) + 1e-12)) / batch["x"].shape[1])
+
+    def gradients(p, batch):
+        x, t = batch["x"], batch["t"]
+        return net.gradients(p, (x.T, None), (shares(p, x) - t).T / x.shape[1])
+
+    x, t = batch_of(40)
+    return training(net, loss=loss, gradients=gradients, batch={"x": x.T, "t": t})
+
+
 def rate_twice(beta=0.0, rate=0.05):
     net, kept = Net(), {}
 
@@ -323,6 +341,7 @@ FAULTS = {
     "input_not_normalised": lambda: changed(x=lambda x: 255 * x),
     "labels_out_of_range": lambda: changed(t=lambda t: t + 1),
     "labels_one_hot": lambda: changed(t=lambda t: np.eye(10)[t]),
+    "labels_one_hot, columns": indices_for_columns,
     "lengths_mismatched": lambda: changed(t=lambda t: t[:-3]),
     "one_class_only": lambda: changed(t=lambda t: 0 * t + 3),
     "constant_features": lambda: changed(x=lambda x: np.repeat(x[:1], len(x), 0)),
