@@ -11,7 +11,7 @@ from benchmarks.training_faults.images import CLASSES, Images
 from whygrad.layers import Dropout, Flatten, Linear, ReLU, Sequential
 from whygrad.losses import cross_entropy
 from whygrad.ops import softmax
-from whygrad.optim import SGD, Adam
+from whygrad.optim import SGD, Adam, Optimizer
 
 
 class Unmoved(Linear):
@@ -141,6 +141,10 @@ class WrongNesterov(SGD):
         """Return w and v after an update that looks the wrong way."""
         v = self.momentum * old["velocity"] + g
         return (w - rate * (g - self.momentum * v)).astype(w.dtype), {"velocity": v}
+
+    def rules(self, ws, gs, old, rate, t, /):
+        """Return one rule after the other."""
+        return Optimizer.rules(self, ws, gs, old, rate, t)
 
 
 def with_turned_layer(images: Images) -> Sequential:

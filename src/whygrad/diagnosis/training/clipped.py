@@ -60,6 +60,52 @@ def clipped(steps: Sequence[Recorded], factors: Sequence[float], rate: float) ->
     )
 
 
+def cut_one_by_one(steps: Sequence[Recorded], betas: Sequence[float], rate: float) -> Evidence | None:
+    """Return that momentum gathers gradients of which entries were cut, or that each gradient was cut by itself.
+
+    What momentum adds is taken off first: v ← β·v + g makes steps d of which d − β·d before is η·g.
+    """
+    for beta in (0.0, *betas):
+        bare = _without_momentum(steps, beta)
+        for unit in dict.fromkeys((rate, rate * (1 - beta))):
+            found = (clipped_by_value(bare, unit) if beta else None) or _each_cut(bare, unit)
+            if found is not None and found.findings:
+                return found
+    return None
+
+
+def _without_momentum(steps: Sequence[Recorded], beta: float) -> list[Recorded]:
+    before = [{n: np.zeros_like(d) for n, d in steps[0].taken.items()}, *(r.taken for r in steps[:-1])]
+    return [
+        r._replace(taken={n: d - beta * old[n] for n, d in r.taken.items()})
+        for r, old in zip(steps, before, strict=True)
+    ]
+
+
+def _each_cut(steps: Sequence[Recorded], rate: float) -> Evidence | None:
+    """Return that each parameter's gradient is cut to a length, the same for all, where the steps do so."""
+    lengths, cut = [], []
+    for r in steps:
+        for n, g in r.gradients.items():
+            square = float((g**2).sum())
+            if not square or not rate:
+                continue
+            factor = float((r.taken[n] * g).sum()) / (rate * square)
+            missed = float(np.linalg.norm(r.taken[n] - rate * factor * g))
+            if not 0 < factor < 1.001 or missed > 1e-4 * float(np.linalg.norm(r.taken[n])):
+                return None
+            cut.append(factor < 0.999)
+            lengths.append(factor * float(np.sqrt(square)))
+    most = max(lengths, default=0.0)
+    if not cut or any(c and length < 0.999 * most for c, length in zip(cut, lengths, strict=True)):
+        return None
+    share = float(np.mean(cut))
+    says = f"the gradient of each parameter is cut to a length of {most:.3g}: {share:.0%} of them"
+    if share <= _MOSTLY:
+        return Evidence("updates", says=says)
+    return Evidence("updates", (fault("update", "clipping_always", says, share=share),))
+
+
 def clipped_by_value(steps: Sequence[Recorded], rate: float) -> Evidence | None:
     """Return that entries are cut at one limit, where that is what the steps do."""
     if not rate:

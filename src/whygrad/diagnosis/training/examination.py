@@ -16,6 +16,7 @@ from whygrad.diagnosis.training.flow import suspect_flow
 from whygrad.diagnosis.training.gradient import compared
 from whygrad.diagnosis.training.implied import with_implied_gradients
 from whygrad.diagnosis.training.mending import Mended
+from whygrad.diagnosis.training.modes import examine_modes
 from whygrad.diagnosis.training.numbers import BREAKING, examine_numbers, not_finite_from_the_start
 from whygrad.diagnosis.training.outputs import examine_outputs
 from whygrad.diagnosis.training.overfitting import examine_overfitting
@@ -121,6 +122,7 @@ class Examination:
         yield examine_outputs(subject)
         yield examine_truncated_samples(subject)
         yield examine_relation(subject)
+        yield examine_modes(subject)
         updates = examine_updates(subject)
         beside = [f for f in updates.findings if f.cause in ("clipping_always", "regularisation_too_strong")]
         if not beside:
@@ -205,7 +207,7 @@ class Examination:
             yield from self._faster(given)
             yield Evidence("training", says=str(given))
             yield examine_solution(subject, given)
-            yield examine_evaluation(subject, given)
+            yield examine_evaluation(subject, given, self.constant)
         else:
             yield from self._failing(given, how)
 

@@ -12,6 +12,7 @@ import numpy as np
 from whygrad import engines
 from whygrad.checking.watching import Event, first_not_finite, watched
 from whygrad.diagnosis.training.descent import Stepper
+from whygrad.diagnosis.training.modes import modes
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.errors import OptionError
 from whygrad.layers import Layer
@@ -182,6 +183,10 @@ class _Model:
             params, np.asarray(batch[0]), training=True, rng=np.random.default_rng(self.seed)
         )
         return found
+
+    def modes(self, params: Mapping[str, Array], batch: Any) -> list[Any]:
+        """Return the layers that compute otherwise in training than in evaluation."""
+        return list(modes(self.model, params, np.asarray(batch[0]), self.seed))
 
     def first_not_finite(self, params: Mapping[str, Array], batch: Any) -> str | None:
         """Return a sentence about the first place where something is not finite."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from whygrad.diagnosis.training.batches import rebuilt
 from whygrad.diagnosis.training.report import Trial, fault
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
@@ -27,24 +29,75 @@ def penalty(subject: Subject) -> dict[str, float]:
         >>> {n: round(v, 6) for n, v in found.items()}
         {'w': 1.0}
     """
+    return {n: float(lam.max()) for n, lam in penalised_entries(subject).items()}
+
+
+def penalised_entries(subject: Subject) -> dict[str, Array]:
+    """Return λ of each parameter that the loss has ½Σλw² of, as arrays of its shape: a bias folded in has 0.
+
+    Softmax regression has one weight, which its predictions depend on. They do not where it is the same for all
+    classes, which a softmax takes no notice of, nor with samples that are all 0.
+
+    Example:
+        >>> def loss(p, b): return float(np.tanh(b[0] @ p["w"]).sum() ** 2 + 0.5 * (p["w"][1:] ** 2).sum())
+        >>> training = Subject({"w": np.zeros((3, 2))}, (np.ones((4, 3)), np.zeros(4)), loss)
+        >>> penalised_entries(training)["w"].tolist()
+        [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+    """
     exact = subject.exact()
-    names = exact.names
-    zeros = {n: np.zeros_like(a) if n in names else a for n, a in exact.params.items()}
-    found: dict[str, float] = {}
+    zeros = {n: np.zeros_like(a) if n in exact.names else a for n, a in exact.params.items()}
+    found: dict[str, Array] = {}
     try:
         floor = exact.loss(zeros)
-        for name in names:
+        for name in exact.names:
             w = exact.params[name]
-            square = float((w.astype(np.float64) ** 2).sum())
-            if not square or w.dtype.kind != "f":
+            if w.dtype.kind != "f":
                 continue
-            once, twice = (exact.loss({**zeros, name: (s * w).astype(w.dtype)}) - floor for s in (1.0, 2.0))
-            rounding = 1e-9 * max(abs(floor), 1e-12)
-            if once > rounding and abs(twice / once - 4) < 1e-3:
-                found[name] = 2 * once / square
+            lam = _quadratic(exact, zeros, name, w, None) if np.any(w) else None
+            if lam:
+                found[name] = np.full(w.shape, lam)
+            elif lam is None and w.ndim == 2 and name in exact.weights[-1:]:
+                found |= _by_slices(exact, zeros, name)
     except CallFailed:
         return {}
-    return found
+    return found if np.isfinite(floor) else {}
+
+
+def _quadratic(
+    subject: Subject, zeros: Mapping[str, Array], name: str, direction: Array, batch: Any
+) -> float | None:
+    """Return λ along a direction of one parameter, all others 0; None where the loss is not ½λ‖w‖² along it."""
+    square = float((direction.astype(np.float64) ** 2).sum())
+    floor, *risen = (
+        subject.loss({**zeros, name: (s * direction).astype(zeros[name].dtype)}, batch) for s in (0.0, 1.0, 2.0)
+    )
+    once, twice = (value - floor for value in risen)
+    rounding = 1e-9 * max(abs(floor), 1e-12)
+    if abs(once) <= rounding and abs(twice) <= rounding:
+        return 0.0
+    return 2 * once / square if once > rounding and abs(twice / once - 4) < 1e-3 else None
+
+
+def _by_slices(subject: Subject, zeros: Mapping[str, Array], name: str) -> dict[str, Array]:
+    """Return λ of a weight whose first or last row or column may be a bias; nothing where it cannot be told."""
+    shape, pair = zeros[name].shape, subject.xt()
+    silent = None if pair is None else rebuilt(subject.batch, np.asarray(pair[0]) * 0, pair[1])
+    rng = np.random.default_rng(0)
+    for axis, batch in itertools.product((0, 1), (None, silent) if silent is not None else (None,)):
+        all_of_it = np.ones(shape) if batch is None else rng.normal(size=shape)
+        lam = np.zeros(shape)
+        slices, values = np.moveaxis(lam, axis, 0), []  # a view
+        for i in (0, shape[axis] // 2, -1):
+            chosen = np.zeros(shape)
+            np.moveaxis(chosen, axis, 0)[i] = 1.0
+            values.append(_quadratic(subject, zeros, name, chosen * all_of_it, batch))
+        whole = _quadratic(subject, zeros, name, all_of_it, batch)
+        if not whole or any(v is None for v in values):
+            continue
+        slices[0], slices[1:-1], slices[-1] = values[0], values[1], values[2]
+        if abs(float((lam * all_of_it**2).sum()) / (whole * float((all_of_it**2).sum())) - 1) < 1e-3:
+            return {name: lam}
+    return {}
 
 
 def data_loss(subject: Subject) -> Callable[[Mapping[str, Array], Any], float]:
@@ -56,31 +109,33 @@ def data_loss(subject: Subject) -> Callable[[Mapping[str, Array], Any], float]:
         >>> training.loss(), round(data_loss(training)(training.params, None), 6)
         (10.5, 9.0)
     """
-    found = penalty(subject)
+    found = penalised_entries(subject)
 
     def cost(params: Mapping[str, Array], batch: Any) -> float:
-        return subject.loss(params, batch) - sum(
-            0.5 * lam * float((np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items()
-        )
+        return subject.loss(params, batch) - _size(found, params)
 
     return cost
 
 
+def _size(found: Mapping[str, Array], params: Mapping[str, Array]) -> float:
+    return sum(0.5 * float((lam * np.asarray(params[n], np.float64) ** 2).sum()) for n, lam in found.items())
+
+
 def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
     """Yield that a penalty on the parameters outweighs the data."""
-    found = penalty(subject)
+    found = penalised_entries(subject)
     if not found or subject.gradients_function is None:
         return
-    size = sum(0.5 * lam * float((subject.params[n].astype(np.float64) ** 2).sum()) for n, lam in found.items())
-    del given
-    if size < 0.02 * abs(subject.loss()) and max(found.values()) < 0.02:
+    size, largest = _size(found, subject.params), max(float(lam.max()) for lam in found.values())
+    if size < 0.02 * abs(subject.loss()) and largest < 0.02:
         return
+    cost = data_loss(subject)
 
     def change(gradients: dict[str, Array], params: dict[str, Array], batch: Any) -> dict[str, Array]:
         del batch
         return {n: g - found.get(n, 0.0) * params[n] for n, g in gradients.items()}
 
-    told = ", ".join(f"{lam / 2:.3g}·Σ{n}²" for n, lam in found.items())
+    told = ", ".join(f"{lam.max() / 2:.3g}·Σ{n}²" for n, lam in found.items())
     finding = fault(
         "regulariser",
         "regularisation_too_strong",
@@ -88,17 +143,12 @@ def suspect_penalty(subject: Subject, given: Trial) -> Iterator[Suspicion]:
         lesson="A penalty that outweighs the data pulls the weights to 0, whatever the data say.",
     )
     fix = "lower the penalty a hundredfold; without it the loss of the data was run, and falls"
-    yield Suspicion(
-        finding,
-        [
-            Remedy(
-                lambda: run(
-                    subject,
-                    "without the penalty, the loss of the data",
-                    subject.stepper(change=change),
-                    value=data_loss(subject),
-                ),
-                fix,
-            )
-        ],
-    )
+    what = "without the penalty, the loss of the data"
+
+    def as_it_is() -> Trial:
+        return run(subject, "as given, the loss of the data", subject.stepper(), steps=given.steps, value=cost)
+
+    def remedy() -> Trial:
+        return run(subject, what, subject.stepper(change=change), value=cost)
+
+    yield Suspicion(finding, [Remedy(remedy, fix)], reference=as_it_is)

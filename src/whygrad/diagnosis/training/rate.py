@@ -17,12 +17,13 @@ from whygrad.diagnosis.training.trials import as_given, constant_loss, fails, ru
 
 #: Steps of a trial at another rate: a lower one needs more of them.
 _STEPS = 200
-#: As a share of the loss: a training that moves by less in a step would take tens of thousands of them.
-_CRAWLS = 2e-4
-#: Share of the stability limit below which a rate may be too low.
-_FAR_BELOW = 0.02
+#: As a share of the loss: a training that moves by less in a step would take thousands of them. Where the
+#: curvature says that the rate is far below what would be stable, a step may move more and still crawl.
+_CRAWLS, _CRAWLS_FAR_BELOW = 3e-4, 2e-3
+#: Shares of the stability limit below which a rate may be too low, and is so if it crawls.
+_BELOW, _FAR_BELOW = 0.02, 0.01
 #: Multiples of the stability limit from which on a rate is suspected although something is learned.
-_FAR = 4.0
+_FAR = 8.0
 #: From here on momentum takes hundreds of steps to come to rest.
 _MUCH_MOMENTUM = 0.95
 _HIGH = (
@@ -63,7 +64,7 @@ def suspect_rate(subject: Subject, given: Trial, how: str) -> Iterator[Suspicion
         yield _momentum(subject, rate, found)
     if (found is not None and found.multiple(rate) > (1 if how else _FAR)) or how in ("rises", "is not finite"):
         yield _too_high(subject, rate, found)
-    if how == "stalls" and _crawls(given) and (found is None or found.multiple(rate) < _FAR_BELOW):
+    if how == "stalls" and _crawls(subject, given, rate, found):
         yield _too_low(subject, rate, found, given)
     elif how == "stalls" and adaptive:
         yield _too_high(subject, rate, found)
@@ -77,10 +78,14 @@ def measured(subject: Subject) -> Curvature | None:
         return None
 
 
-def _crawls(given: Trial) -> bool:
-    return (
-        given.steps > 0 and abs(given.first - given.last) / (given.steps * max(abs(given.first), 1e-300)) < _CRAWLS
-    )
+def _crawls(subject: Subject, given: Trial, rate: float, found: Curvature | None) -> bool:
+    """Whether the loss hardly moves, and by the curvature could do so far faster."""
+    moves = float(np.ptp(given.losses)) / (max(given.steps, 1) * max(abs(given.first), 1e-300))
+    beta = min(subject.momentum, 0.999)
+    share = 0.0 if found is None else found.multiple(rate) * (1 + beta) / (1 - beta)  # as plain descent at η/(1−β)
+    if found is not None and share < _FAR_BELOW:
+        return given.steps > 0 and moves < _CRAWLS_FAR_BELOW
+    return given.steps > 0 and moves < _CRAWLS and share < _BELOW
 
 
 def _momentum(subject: Subject, rate: float, found: Curvature | None) -> Suspicion:

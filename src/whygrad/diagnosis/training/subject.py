@@ -38,6 +38,9 @@ class Inside(Protocol):
     def activations(self, params: Mapping[str, Array], batch: Any) -> dict[str, tuple[str, Array]]:
         """Return the value of every layer, by name, with the kind of the layer."""
 
+    def modes(self, params: Mapping[str, Array], batch: Any) -> list[Any]:
+        """Return the layers that compute otherwise in training than in evaluation."""
+
 
 @dataclass
 class Subject:

@@ -33,6 +33,7 @@ class Suspicion(NamedTuple):
     finding: Finding
     remedies: Sequence[Remedy]
     other_loss: bool = False  #: whether the remedies measure another loss, which cannot be compared
+    reference: Callable[[], Trial] | None = None  #: the training as given, by the loss that the remedies measure
     strong: bool = False  #: whether it counts also where none of its remedies helps, if nothing else does
 
 
@@ -51,15 +52,15 @@ def tried(
         ran.append(trial)
         if learning:  # as far as the training as given went, and no further
             trial = replace(trial, losses=trial.losses[: given.steps + 1])
-        if suspicion.other_loss and not learning:
-            cured = trial.finite and trial.last < 0.6 * trial.first
+        base = suspicion.reference() if suspicion.reference else given
+        if suspicion.other_loss:
+            cured = not learning and trial.finite and trial.last < 0.6 * trial.first
         else:
-            cured = not suspicion.other_loss and (
-                cures(trial, given, constant, better=_BETTER if learning else None)
-                or (learning and _spares_the_way_down(trial, given))
+            cured = cures(trial, base, constant, better=_BETTER if learning else None) or (
+                learning and _spares_the_way_down(trial, base)
             )
         if cured:
-            finding = shown_by(suspicion.finding, given, trial)
+            finding = shown_by(suspicion.finding, base, trial)
             if remedy.fix:
                 finding = _with_fix(finding, remedy.fix)
             return finding, ran

@@ -11,7 +11,7 @@ from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.absent import is_bias
 from whygrad.diagnosis.training.along import along_gradients
-from whygrad.diagnosis.training.clipped import cut_to_one_length
+from whygrad.diagnosis.training.clipped import cut_one_by_one, cut_to_one_length
 from whygrad.diagnosis.training.fitting import TOLERANCE, Fit, betas_of, fitted
 from whygrad.diagnosis.training.recording import Recorded, recorded
 from whygrad.diagnosis.training.report import Evidence, fault
@@ -119,7 +119,7 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
     if _counts_parameters(steps):
         says = "counts t once for every parameter and not once a step"
         return follows_wrong(replace(adam_from(1, 1), wrong=says))
-    cut = cut_to_one_length(steps, betas)
+    cut = cut_to_one_length(steps, betas) or cut_one_by_one(steps, betas, float(subject.learning_rate or 0.0))
     if cut is not None:
         return cut
     assert best is not None
