@@ -130,8 +130,8 @@ def grows(fit: Fit) -> Finding | None:
         return None
     share = fit.decay / fit.rate
     says = (
-        f"the steps are those of {fit.rule.name} at the learning rate {fit.rate:.4g}, and {-share:.3g} times the rate "
-        "of every parameter is added, where weight decay would subtract it: they grow by themselves"
+        f"the steps are those of {fit.rule.name} at the learning rate {fit.rate:.4g}, and {-share:.3g} times the "
+        "rate of every parameter is added, where weight decay would subtract it: they grow by themselves"
     )
     fix = "w = w − η·(g + λ·w)"
     lesson = LESSONS.get("optimizer_formula_wrong", "")
