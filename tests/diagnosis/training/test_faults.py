@@ -108,6 +108,24 @@ def middle_first():
     return training(net, 2.0, step=step)
 
 
+def indices_for_columns():
+    """Samples and one-hot targets in columns, and class indices where those columns are meant."""
+    net = Net((64, 24, 10))
+
+    def shares(p, x):
+        return softmax(net.predict(p, x.T)).T
+
+    def loss(p, batch):
+        return float(-np.sum(batch["t"] * np.log(shares(p, batch["x"]) + 1e-12)) / batch["x"].shape[1])
+
+    def gradients(p, batch):
+        x, t = batch["x"], batch["t"]
+        return net.gradients(p, (x.T, None), (shares(p, x) - t).T / x.shape[1])
+
+    x, t = batch_of(40)
+    return training(net, loss=loss, gradients=gradients, batch={"x": x.T, "t": t})
+
+
 def rate_twice(beta=0.0, rate=0.05):
     net, kept = Net(), {}
 
@@ -323,6 +341,7 @@ FAULTS = {
     "input_not_normalised": lambda: changed(x=lambda x: 255 * x),
     "labels_out_of_range": lambda: changed(t=lambda t: t + 1),
     "labels_one_hot": lambda: changed(t=lambda t: np.eye(10)[t]),
+    "labels_one_hot, columns": indices_for_columns,
     "lengths_mismatched": lambda: changed(t=lambda t: t[:-3]),
     "one_class_only": lambda: changed(t=lambda t: 0 * t + 3),
     "constant_features": lambda: changed(x=lambda x: np.repeat(x[:1], len(x), 0)),
@@ -399,6 +418,12 @@ FAULTS = {
     "integer_truncation": lambda: with_step(truncated),
     "optimizer_formula_wrong, corrections": lambda: training(Net(), 1e-3, step=adam(Net(), correct=False)),
     "optimizer_formula_wrong, t": lambda: training(Net(), 1e-3, step=adam(Net(), per_parameter=True)),
+    "optimizer_formula_wrong, decay with the wrong sign": lambda: with_step(
+        lambda p, g: {n: p[n] - 0.1 * (g[n] - 0.05 * p[n]) for n in p}
+    ),
+    "optimizer_formula_wrong, unknown": lambda: with_step(
+        lambda p, g: {n: p[n] - 0.1 * g[n] / (g[n] ** 2 + 1e-8) for n in p}
+    ),
     "optimizer_formula_wrong, rate twice": rate_twice,
     "optimizer_formula_wrong, rate twice with momentum": lambda: rate_twice(0.9),
     "train_eval_mismatch": lambda: training(learning_rate=0.3, predict=lambda p, x: Net().predict(p, -x)),
@@ -441,6 +466,13 @@ def test_a_remedy_is_named_only_with_its_run():
     cure = next(t for t in told.trials if rate in t.what)
     assert cure.finite
     assert cure.last < 0.5 * cure.first
+
+
+@pytest.mark.parametrize("rate", [3.0, 1e-7])
+def test_another_rate_is_run_with_the_formula_that_the_steps_follow(rate):
+    told = diagnose_training(**training(Net(), rate, step=adam(Net(), rate)), seconds=60)
+    assert told.cause == ("learning_rate_too_high" if rate > 1 else "learning_rate_too_low"), str(told)
+    assert not any("gradient descent" in trial.what for trial in told.trials)
 
 
 def test_the_line_and_the_sample_of_the_first_nan():

@@ -59,6 +59,19 @@ def sample_axes(x: Array, t: Array) -> tuple[int, int] | None:
     return None
 
 
+def one_hot(x: Array, t: Array, labels: Array, count: int) -> Array:
+    """Return labels as rows of zeros and a one, or as columns where the samples or the labels are columns.
+
+    Example:
+        >>> labels = np.array([0, 1, 1])
+        >>> one_hot(np.ones((3, 4)), labels, labels, 2).shape, one_hot(np.ones((4, 3)), labels, labels, 2).shape
+        ((3, 2), (2, 3))
+    """
+    axes = sample_axes(x, t)
+    rows = np.eye(count)[labels]
+    return rows.T if axes is not None and any(axes) else rows
+
+
 def samples_in(x: Any, t: Any) -> int | None:
     """Return how many samples there are; None where samples and labels do not agree."""
     axes = sample_axes(np.asarray(x), np.asarray(t))

@@ -20,6 +20,7 @@ from whygrad.diagnosis.training.modes import examine_modes
 from whygrad.diagnosis.training.numbers import BREAKING, examine_numbers, not_finite_from_the_start
 from whygrad.diagnosis.training.outputs import examine_outputs
 from whygrad.diagnosis.training.overfitting import examine_overfitting
+from whygrad.diagnosis.training.own_step import suspect_step
 from whygrad.diagnosis.training.penalty import suspect_penalty
 from whygrad.diagnosis.training.precision import suspect_precision
 from whygrad.diagnosis.training.rate import suspect_rate
@@ -267,6 +268,7 @@ class Examination:
         yield from suspect_dead(subject)
         yield from suspect_weights(subject)
         yield from suspect_flow(subject, given)
+        yield from suspect_step(subject)
         yield from suspect_rate(subject, given, how)
         yield from suspect_precision(subject, given)
         yield from suspect_penalty(subject, given)

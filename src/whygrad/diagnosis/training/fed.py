@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from whygrad.diagnosis.training.batches import pair, rebuilt, sample_axes
+from whygrad.diagnosis.training.batches import one_hot, pair, rebuilt, sample_axes
 from whygrad.diagnosis.training.data import normalisation, unusual_size
 from whygrad.diagnosis.training.labels import outputs
 from whygrad.diagnosis.training.report import fault
@@ -78,9 +78,7 @@ def suspect_labels(subject: Subject) -> Iterator[Suspicion]:
         numbers = class_indices(given.t) if given is not None else None
         assert numbers is not None
         x, t = (np.asarray(part) for part in pair(batch) or (0, 0))
-        axes = sample_axes(x, t)
-        rows = np.eye(count)[numbers]
-        return rebuilt(batch, x, rows.T if axes and axes[1] else rows)
+        return rebuilt(batch, x, one_hot(x, t, numbers, count))
 
     try:
         value, other = subject.loss(), subject.loss(subject.params, through(subject.batch))

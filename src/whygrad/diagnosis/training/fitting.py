@@ -25,8 +25,15 @@ class Fit(NamedTuple):
     decay: float  #: of weights, beside the gradient
 
 
-def fitted(rule: Rule, steps: Sequence[Recorded], *, decays: bool = True) -> Fit:
-    """Return how well a rule reproduces steps, at the learning rate and weight decay that suit it best."""
+def fitted(rule: Rule, steps: Sequence[Recorded], *, decays: bool = True, grows: bool = False) -> Fit:
+    """Return how well a rule reproduces steps, at the learning rate and weight decay that suit it best.
+
+    Args:
+        rule: the rule.
+        steps: the steps.
+        decays: whether there may be weight decay.
+        grows: whether that may be negative.
+    """
     wanted, offered, weights, rounding = [], [], [], 0.0
     for r in steps:
         told = rule.steps(r.gradients, r.params)
@@ -45,7 +52,7 @@ def fitted(rule: Rule, steps: Sequence[Recorded], *, decays: bool = True) -> Fit
     if decays and not rule.replaces:
         matrix = np.stack([o, w], axis=1)
         (with_rate, with_decay), *_ = np.linalg.lstsq(matrix, d, rcond=None)
-        if with_decay > 0 and misfit(d, with_rate * o + with_decay * w, rounding) < 0.3 * misfit(
+        if (with_decay > 0 or grows) and misfit(d, with_rate * o + with_decay * w, rounding) < 0.3 * misfit(
             d, rate * o, rounding
         ):
             rate, decay = float(with_rate), float(with_decay)

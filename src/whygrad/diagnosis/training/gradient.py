@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.batches import rebuilt
+from whygrad.diagnosis.training.batches import one_hot, rebuilt
 from whygrad.diagnosis.training.earlier_calls import Place, called_after_another, left_behind
 from whygrad.diagnosis.training.explaining import explained
 from whygrad.diagnosis.training.labels import outputs
@@ -183,8 +183,7 @@ def _with_other_labels(
         or labels.max() >= count
     ):
         return None
-    columns = t.ndim > 1 and t.shape[-1] == len(labels)
-    batch = rebuilt(subject.batch, found[0], np.eye(count)[:, labels] if columns else np.eye(count)[labels])
+    batch = rebuilt(subject.batch, found[0], one_hot(np.asarray(found[0]), t, labels, count))
     other = subject.but(batch=batch)
     try:
         claimed = other.gradients(at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from whygrad.diagnosis.report import Finding
-from whygrad.diagnosis.training.batches import pair, rebuilt
+from whygrad.diagnosis.training.batches import one_hot, pair, rebuilt
 from whygrad.diagnosis.training.report import fault
 from whygrad.diagnosis.training.samples import Samples, class_indices, samples_of
 from whygrad.diagnosis.training.stopping import CallFailed
@@ -62,10 +62,8 @@ def _for_rows(subject: Subject, t: Array, labels: Array | None, raised: str | No
     count = outputs(subject)[0]
     if raised is None or labels is None or not count or labels.min() < 0 or labels.max() >= count:
         return None
-    rows = np.eye(count)[labels]
     found = pair(subject.batch)
-    columns = found is not None and np.ndim(found[1]) == 2 and np.shape(found[1])[-1] == len(labels)
-    if _fails(subject, rows.T if columns else rows):
+    if found is None or _fails(subject, one_hot(np.asarray(found[0]), np.asarray(found[1]), labels, count)):
         return None
     says = f"the labels are class indices, of shape {t.shape}, and the code wants one-hot rows: {raised}"
     shown = f"with np.eye({count})[t] the loss can be computed"

@@ -49,7 +49,10 @@ def examine_rate(subject: Subject) -> Evidence:
 
 def at_rate(subject: Subject, rate: float, momentum: float | None = None) -> Trial:
     """Return a training at another learning rate, and maybe momentum."""
-    name = f"learning rate {rate:.3g}" + (f" and momentum {momentum:g}" if momentum is not None else "")
+    own = subject.step_function is None or subject.followed is not None or subject.reference is not None
+    name = f"{'' if own else 'gradient descent, '}learning rate {rate:.3g}"
+    if momentum is not None:
+        name += f" and momentum {momentum:g}"
     return run(subject, name, subject.stepper(rate, momentum), steps=_STEPS)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from whygrad.diagnosis.lessons import LESSONS
 from whygrad.diagnosis.report import Finding
+from whygrad.diagnosis.training.adaptive import Adaptive
+from whygrad.diagnosis.training.descent import Descent, Stepper
 from whygrad.diagnosis.training.factors import factor_name
 from whygrad.diagnosis.training.fitting import Fit
 from whygrad.diagnosis.training.report import Evidence, fault
@@ -37,7 +39,25 @@ def follows(subject: Subject, fit: Fit) -> Evidence:
         or _decays(fit)
         or _without_momentum(subject, fit)
     )
-    return Evidence("updates", says=_told(fit)) if finding is None else Evidence("updates", (finding,))
+    if finding is not None:
+        return Evidence("updates", (finding,))
+    _remember(subject, fit)
+    return Evidence("updates", says=_told(fit))
+
+
+def _remember(subject: Subject, fit: Fit) -> None:
+    """Let the training be run by its own formula at other rates."""
+
+    def at_rate(training: Subject, rate: float) -> Stepper:
+        return Adaptive(training, rate, rule=replace(fit.rule, state={}, t=0))
+
+    if fit.rule.beta and not subject.momentum and "damped" not in fit.rule.name:
+        subject.momentum = fit.rule.beta
+    if fit.rate > 0 and fit.rule.family != "sgd":
+        subject.followed = at_rate
+        subject.optimizer = subject.optimizer or fit.rule.family
+    elif fit.rate > 0:
+        subject.followed = lambda training, rate: Descent(training.gradients, rate, 0.0, None)
 
 
 def _told(fit: Fit) -> str:
@@ -102,6 +122,22 @@ def _decays(fit: Fit) -> Finding | None:
     if not fit.rate or fit.decay / fit.rate <= _DECAY:
         return None
     return _too_strong(f"{_told(fit)}: each step takes {fit.decay:.3g} of every parameter away", decay=fit.decay)
+
+
+def grows(fit: Fit) -> Finding | None:
+    """Return that steps add to every parameter a share of it, where decay would subtract it."""
+    if fit.rate <= 0 or fit.decay >= 0:
+        return None
+    share = fit.decay / fit.rate
+    says = (
+        f"the steps are those of {fit.rule.name} at the learning rate {fit.rate:.4g}, and {-share:.3g} times the "
+        "rate of every parameter is added, where weight decay would subtract it: they grow by themselves"
+    )
+    fix = "w = w − η·(g + λ·w)"
+    lesson = LESSONS.get("optimizer_formula_wrong", "")
+    return fault(
+        "update", "optimizer_formula_wrong", says, fix=fix, also="regulariser_gradient_wrong", lesson=lesson
+    )
 
 
 def given_decay(subject: Subject) -> list[Finding]:

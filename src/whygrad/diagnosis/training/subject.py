@@ -68,6 +68,7 @@ class Subject:
     inside: Inside | None = None
     trained: frozenset[str] | None = None  #: the parameters that are trained; all where it is not known
     reference: Callable[..., Stepper] | None = None  #: the update of the project's own optimiser at another rate
+    followed: Callable[..., Stepper] | None = None  #: the update whose formula a person's steps follow, at a rate
     form: Any = None  #: the nesting in which the functions take params; a dictionary by name if None
     clock: Clock = field(default_factory=lambda: Clock(15.0))
     tally: list[int] = field(default_factory=lambda: [0])  #: how often a function was called
@@ -203,7 +204,8 @@ class Subject:
         """Return the training's update, from its beginning: the person's own step, or gradient descent.
 
         Args:
-            rate: another learning rate than the one given; then it is gradient descent, or the project's optimiser.
+            rate: another learning rate than the one given; then it is the project's optimiser, or the formula that
+                the person's steps were seen to follow, or else gradient descent.
             momentum: another momentum.
             change: gradients by name → those to be used.
         """
@@ -213,6 +215,8 @@ class Subject:
             return self._own_step
         if self.reference is not None:
             return self.reference(self, rate, momentum, change)
+        if self.followed is not None and momentum is None and change is None:
+            return self.followed(self, float(self.learning_rate or 0.0) if rate is None else rate)
         used = self.learning_rate if rate is None else rate
         return Descent(self.gradients, float(used or 0.0), self.momentum if momentum is None else momentum, change)
 

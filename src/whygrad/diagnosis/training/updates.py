@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from whygrad.diagnosis.training.fitting import TOLERANCE, Fit, betas_of, fitted
 from whygrad.diagnosis.training.recording import Recorded, recorded
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.rounding import rounded_away
-from whygrad.diagnosis.training.rule_followed import follows, follows_wrong
+from whygrad.diagnosis.training.rule_followed import follows, follows_wrong, grows
 from whygrad.diagnosis.training.rules import adam_from, right_rules, wrong_rules
 from whygrad.diagnosis.training.stopping import CallFailed
 from whygrad.diagnosis.training.subject import Subject
@@ -116,6 +116,9 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
         fit = fitted(rule, steps)
         if fit.misfit < TOLERANCE:
             return follows_wrong(rule)
+    growing = next((f for f in map(grows, _grown(betas, steps)) if f is not None), None)
+    if growing is not None:
+        return Evidence("updates", (growing,))
     if _counts_parameters(steps):
         says = "counts t once for every parameter and not once a step"
         return follows_wrong(replace(adam_from(1, 1), wrong=says))
@@ -124,6 +127,14 @@ def _by_formula(subject: Subject, steps: Sequence[Recorded]) -> Evidence:
         return cut
     assert best is not None
     return along_gradients(subject, steps) or _unknown(subject, best)
+
+
+def _grown(betas: tuple[float, ...], steps: Sequence[Recorded]) -> Iterator[Fit]:
+    """Yield the fits of right rules with a weight decay of the wrong sign."""
+    for rule in right_rules(betas):
+        fit = fitted(rule, steps, grows=True)
+        if fit.misfit < TOLERANCE:
+            yield fit
 
 
 def _counts_parameters(steps: Sequence[Recorded]) -> bool:
