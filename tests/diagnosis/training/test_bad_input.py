@@ -7,6 +7,9 @@ import pytest
 
 from tests.diagnosis.training.networks import Net, batch_of, training
 from whygrad import OptionError, diagnose_training
+from whygrad.diagnosis.training import training_of
+from whygrad.diagnosis.training.examination import Examination
+from whygrad.diagnosis.training.trials import Trial
 from whygrad.layers import Linear
 
 
@@ -59,6 +62,20 @@ def test_nothing_is_called_healthy_that_was_never_run():
     assert told.cause is None
     assert "before the training itself could be run, but then 1 s were over" in told.faults[0].says
     assert "could not be told" in str(told)
+
+
+def test_nothing_is_called_healthy_that_fails_for_a_cause_there_was_no_time_to_find():
+    examination = Examination(training_of(**training()), thorough=False)
+    examination.given, examination.constant = Trial("as given", (2.3, 3.1, 4.0)), 2.3
+    examination.broken_off = "15 s were over"
+    told = examination.told("training")
+    assert not told.healthy
+    assert told.cause is None
+    assert told.faults[0].says == (
+        "the loss rises (as given: loss 2.3 → 4 in 2 steps), and before a cause was found 15 s were over"
+    )
+    examination.given = Trial("as given", (2.3, 1.0, 0.2))
+    assert "nothing could be tested" in examination.told("training").faults[0].says  # it learns: no accusation
 
 
 def test_nan_at_once():

@@ -236,6 +236,22 @@ def test_a_return_within_a_with_statement_is_followed():
     assert first_not_finite(loss, np.array([0.0, 1.0])).operation == "log"
 
 
+def test_comprehensions_are_looked_into():
+    import math
+
+    def listed(z):
+        return float(np.mean([np.log(row)[k] for k, row in enumerate(z) if k]))
+
+    def summed(z):
+        return -sum(math.log(v) for row in z for v in row)
+
+    z = np.array([[1.0, 0.0], [0.0, 0.0]])
+    for loss, expression in ((listed, "np.log(row)"), (summed, "math.log(v)")):
+        found = first_not_finite(loss, z)
+        assert (found.operation, found.expression) == ("log", expression)
+        assert classified(found)[0] == "log_of_zero"
+
+
 def test_a_finite_call_in_an_argument_is_not_at_fault():
     def layer(z):
         return [z, 1000 * z]

@@ -1,5 +1,7 @@
 """Planted faults: each is called by its name, with an experiment."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -128,6 +130,35 @@ def no_slope():
     return training(Net(act="tanh"), gradients=net.gradients)
 
 
+def undivided():
+    """Averages of pairs of hidden units, whose gradient is handed on whole."""
+    net, last = Net((64, 32), "tanh"), Net((16, 10), seed=1)
+
+    def halves(p):
+        return {n: p[n] for n in ("w1", "b1")}, {"w1": p["w2"], "b1": p["b2"]}
+
+    def hidden(p, x):
+        a = np.tanh(net.predict(p, x))
+        return a, 0.5 * (a[:, ::2] + a[:, 1::2])
+
+    def loss(p, batch):
+        first, second = halves(p)
+        return last.loss(second, (hidden(first, batch[0])[1], batch[1]))
+
+    def gradients(p, batch):
+        x, t = batch
+        first, second = halves(p)
+        a, pooled = hidden(first, x)
+        d = softmax(last.predict(second, pooled))
+        d[np.arange(len(x)), t] -= 1
+        d /= len(x)
+        dz = np.repeat(d @ second["w1"].T, 2, axis=1) * (1 - a * a)
+        return {"w1": x.T @ dz, "b1": dz.sum(0), "w2": pooled.T @ d, "b2": d.sum(0)}
+
+    params = net.params | {"w2": last.params["w1"], "b2": last.params["b1"]}
+    return training(net, loss=loss, gradients=gradients, params=params)
+
+
 def softmax_twice():
     net = Net()
 
@@ -176,6 +207,30 @@ def zero_divided():
         return net.loss(p, (scaled, t))
 
     return training(net, loss=loss)
+
+
+def log_of_zero_in_plain_python():
+    net = Net()
+
+    def loss(p, batch):
+        total = 0.0
+        for z, k in zip(4000 * net.predict(p, batch[0]), batch[1], strict=True):
+            e = [math.exp(v - max(z)) for v in z]
+            total -= math.log(e[k] / sum(e))
+        return total / len(batch[0])
+
+    return training(net, loss=loss)
+
+
+def log_of_sum_of_exps():
+    net = Net(dtype=np.float32)
+    x, t = batch_of()
+
+    def loss(p, batch):
+        z = np.float32(60) * net.predict(p, batch[0])
+        return float((np.log(np.exp(z).sum(1)) - z[np.arange(len(z)), batch[1]]).mean())
+
+    return training(net, loss=loss, batch=(x.astype(np.float32), t))
 
 
 def log_of_zero_elsewhere():
@@ -309,6 +364,7 @@ FAULTS = {
     "regulariser_gradient_wrong, missing": lambda: another_penalty(0.01, 0.0),
     "regulariser_gradient_wrong, twice": lambda: another_penalty(0.01, 0.02),
     "missing_activation_derivative": no_slope,
+    "gradient_wrong, a factor between layers": undivided,
     "learning_rate_too_high": lambda: training(learning_rate=20.0),
     "learning_rate_too_high, tanh": lambda: training(Net(act="tanh"), 30.0),
     "learning_rate_too_low": lambda: training(learning_rate=1e-5),
@@ -316,6 +372,8 @@ FAULTS = {
     "vanishing_gradient": lambda: training(Net((64, *[32] * 8, 10), "sigmoid")),
     "saturated_units": saturated,
     "log_of_zero": log_of_zero,
+    "log_of_zero, in plain Python": log_of_zero_in_plain_python,
+    "softmax_overflow, log of a sum": log_of_sum_of_exps,
     "log_of_zero, in another batch": log_of_zero_elsewhere,
     "softmax_overflow": overflowing,
     "division_by_zero": zero_divided,
@@ -326,6 +384,14 @@ FAULTS = {
     "integer_truncation, samples cast": lambda: seen_as(lambda x: x.astype(np.uint8)),
     "integer_truncation, bytes divided": lambda: seen_as(
         lambda x: (x // 255).astype(float), lambda x: (255 * x).astype(np.uint8)
+    ),
+    "integer_truncation, bytes that wrap around": lambda: seen_as(
+        lambda x: (x - np.uint8(128)) / 128, lambda x: (255 * x).astype(np.uint8)
+    ),
+    "integer_truncation, a rate of 0": lambda: training(learning_rate=int(0.1)),
+    "learning_rate_too_low, 0": lambda: training(learning_rate=0.0),
+    "learning_rate_too_low, 0 in a step": lambda: with_step(
+        lambda p, g: {n: p[n] - 0.0 * g[n] for n in p}, None, 0.0
     ),
     "integer_truncation, after standardising": lambda: seen_as(
         lambda x: x.astype(int).astype(float), lambda x: (x - x.mean()) / x.std()

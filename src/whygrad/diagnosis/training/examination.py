@@ -76,8 +76,8 @@ class Examination:
     def told(self, name: str) -> TrainingDiagnosis:
         """Return what was found."""
         findings = (*self.found, *self.fine)
-        if self.broken_off and not self.found and self.given is None:
-            says = f"nothing wrong was found before the training itself could be run, but then {self.broken_off}"
+        says = self._unfinished()
+        if says:
             unknown = fault("training", None, says, fix="allow more seconds, or pass a smaller batch")
             findings = (replace(unknown, verdict=Judgement.ERROR), *findings)
         if not findings:
@@ -89,6 +89,15 @@ class Examination:
             trials=tuple(self.trials),
             untested=tuple(dict.fromkeys(self.untested)),
         )
+
+    def _unfinished(self) -> str:
+        """Return why nothing can be said; "" where a fault was found, or all that a healthy training must pass."""
+        if not self.broken_off or self.found:
+            return ""
+        if self.given is None:
+            return f"nothing wrong was found before the training itself could be run, but then {self.broken_off}"
+        how = fails(self.given, self.constant)
+        return f"the loss {how} ({self.given}), and before a cause was found {self.broken_off}" if how else ""
 
     def _take(self, evidence: Evidence) -> None:
         labels = {f.cause for f in self.found}
@@ -102,9 +111,11 @@ class Examination:
         subject = self.subject
         yield examine_data(subject)
         calls = examine_calling(subject)
-        yield calls
         if any(f.verdict is Judgement.ERROR for f in calls.findings):
+            numbers = examine_numbers(subject)  # math.log(0) raises where np.log(0) does not
+            yield numbers if numbers.cause else calls
             return
+        yield calls
         bad = not_finite_from_the_start(subject)
         if bad is not None:
             yield from self._not_finite_at_once(subject.but(batch=bad))

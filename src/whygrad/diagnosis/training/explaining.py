@@ -11,7 +11,7 @@ import numpy as np
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.absent import absent
 from whygrad.diagnosis.training.catalogue import named_by_catalogue
-from whygrad.diagnosis.training.factors import by_factor, constant_factor, sizes_of
+from whygrad.diagnosis.training.factors import by_factor, constant_factor, factor_name, sizes_of
 from whygrad.diagnosis.training.mending import Mended, mend
 from whygrad.diagnosis.training.penalised import penalised, penalised_in_part
 from whygrad.diagnosis.training.readings import Reading, read
@@ -20,6 +20,13 @@ from whygrad.diagnosis.training.slopes import typical
 from whygrad.diagnosis.training.stopping import OutOfTime
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.typing import Array
+
+_LESSON = (
+    "A factor that all gradients share comes from the loss. One that the first layers alone have comes from a "
+    "layer after them, which hands on too much or too little."
+)
+#: How near a factor is to a whole number squared, relative.
+_NEAR = 1e-4
 
 
 def explained(
@@ -51,10 +58,39 @@ def explained(
             known |= _by_catalogue(subject, at, rest, known, claimed)
     except OutOfTime:
         known |= {n: _by_no_plain_factor(n, (str(readings[n][0]),)) for n in rest}
+    known |= _within_the_network(subject, known, mended.factors, sums)
     with suppress(OutOfTime):
         mend(mended, known, subject)
     ordered = sorted((known[n] for n in readings if n in known), key=lambda f: f.cause == "gradient_wrong")
     return _merged(subject, [f for f in ordered if not f.fine]), mended
+
+
+def _within_the_network(
+    subject: Subject, known: Mapping[str, Finding], factors: Mapping[str, float], sums: Mapping[str, float]
+) -> dict[str, Finding]:
+    """Return findings of parameters whose gradients alone have factors, none of which is made of the batch's size.
+
+    A mean for a sum changes all gradients, or has the number of samples or of classes in it. A plain 4 in the first
+    layers only arises between the layers: an average pool that hands its gradient on undivided, a slope left out.
+    """
+    plain = {n: f for n, f in factors.items() if n in known}
+    if len(plain) == len(subject.names) and len({round(f, 5) for f in plain.values()}) == 1:
+        return {}
+    found = {}
+    for name, factor in plain.items():
+        said = factor_name(factor, sums)
+        if known[name].cause != "batch_scale_wrong" or any(size in said for size in sums):
+            continue
+        square = round(factor**0.5)
+        pooled = square > 1 and abs(factor / square**2 - 1) < _NEAR
+        says = f"the gradient of {name} is {factor:.6g} times that of the loss, and others are not"
+        if pooled:
+            says += f": {square}·{square} is what a pool of averages does that hands its gradient on undivided"
+        also = ("batch_scale_wrong", *(("avgpool_share_wrong",) if pooled else ()))
+        found[name] = replace(
+            by_factor(name, factor, sums), cause="gradient_wrong", says=says, also=also, lesson=_LESSON
+        )
+    return found
 
 
 def _could_be_one_fault(finding: Finding) -> bool:
@@ -121,7 +157,7 @@ def _entries(subject: Subject, at: dict[str, Array], name: str, claimed: Mapping
 
 def _merged(subject: Subject, findings: list[Finding]) -> list[Finding]:
     """Return one finding for several parameters with one constant factor, or with errors that nothing explains."""
-    plain = [f for f in findings if f.cause == "gradient_wrong" and len(f.notes) < 2]
+    plain = [f for f in findings if f.cause == "gradient_wrong" and len(f.notes) < 2 and "factor" not in f.evidence]
     if len(plain) > 1:
         names = ", ".join(_bare(f) for f in plain)
         says = f"the gradients of {names} are not those of the loss, and differ by no plain factor"

@@ -7,10 +7,11 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 
 #: Expressions that are not looked into.
-_OPAQUE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant, ast.JoinedStr)
+_OPAQUE = (ast.Lambda, ast.SetComp, ast.Constant, ast.JoinedStr)
+#: Rounds of a comprehension that are looked into.
+_ROUNDS = 10_000
 #: Stands for the value of a call that is not made again.
 _CALL = object()
 #: The names of operators.
@@ -135,6 +138,10 @@ def bad_parts(node: ast.AST | None, event: Event) -> Iterator[tuple[ast.expr, An
     """
     if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
         return
+    if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
+        for _ in _rounds(node.generators, event):
+            yield from bad_parts(_element(node), event)
+        return
     calls = isinstance(node, ast.Call) and not known(node, event)
     value = _CALL if calls else _quiet(node, event)
     numbers = isinstance(value, np.ndarray | np.floating | float | tuple | list | dict)
@@ -161,16 +168,45 @@ def _computed(node: ast.expr, event: Event) -> Iterator[ast.AST | None]:
             yield child.value if isinstance(child, ast.keyword) else child
 
 
+def _element(node: ast.ListComp | ast.GeneratorExp | ast.DictComp) -> ast.expr:
+    return node.value if isinstance(node, ast.DictComp) else node.elt
+
+
+def _rounds(loops: Sequence[ast.comprehension], event: Event) -> Iterator[None]:
+    """Go through the rounds of a comprehension; in each of them its variables have their values in the event."""
+    if not loops:
+        yield
+        return
+    kept = dict(event.values)
+    with suppress(TypeError, ValueError):
+        for item in islice(_quiet(loops[0].iter, event), _ROUNDS):
+            _bind(loops[0].target, item, event.values)
+            if all(_quiet(condition, event) for condition in loops[0].ifs):
+                yield from _rounds(loops[1:], event)
+    event.values.clear()
+    event.values.update(kept)
+
+
+def _bind(target: ast.expr, item: Any, values: dict[str, Any]) -> None:
+    """Give the variables of a loop their values."""
+    if isinstance(target, ast.Name):
+        values[target.id] = item
+    elif isinstance(target, ast.Tuple | ast.List):
+        for part, value in zip(target.elts, item, strict=True):
+            _bind(part, value, values)
+
+
 def _raising(node: ast.AST | None, event: Event) -> tuple[ast.expr, Any] | None:
     """Return the innermost expression that raises."""
     if node is None or not isinstance(node, ast.expr) or isinstance(node, _OPAQUE):
         return None
-    for child in ast.iter_child_nodes(node):
-        found = _raising(child.value if isinstance(child, ast.keyword) else child, event)
-        if found is not None:
-            return found
-    if isinstance(node, ast.Call) and not known(node, event):
-        return None
+    if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
+        parts = (_raising(_element(node), event) for _ in _rounds(node.generators, event))
+    else:
+        parts = (_raising(child, event) for child in _computed(node, event))
+    within = next((found for found in parts if found is not None), None)
+    if within is not None or (isinstance(node, ast.Call) and not known(node, event)):
+        return within
     try:
         _evaluated(node, event)
     except (ArithmeticError, ValueError) as error:

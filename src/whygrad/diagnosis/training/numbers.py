@@ -150,8 +150,7 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
     if operation in _LOGS and operands:
         return _logarithm(operands[0], given)
     if operation in _EXPS:
-        softmax = "softmax" in culprit.source.lower() or ("sum(" in culprit.source and "/" in culprit.source)
-        label = "softmax_overflow" if softmax else "overflow"
+        label = "softmax_overflow" if _summed(culprit.source) else "overflow"
         name = culprit.names[0] if culprit.names else "z"
         return label, f"which overflows: {given}", f"subtract the largest first: np.exp({name} - max)"
     by = _divisor(culprit, operands)
@@ -159,8 +158,15 @@ def classified(culprit: Culprit) -> tuple[str | None, str, str]:
         return "division_by_zero", f"a division by 0: {given}", f"add a small number to {culprit.names[by]}"
     if operation in ("sqrt", "power") and operands and float(operands[0].min(initial=0)) < 0:
         return "overflow", f"a root of a negative number: {given}", "keep what is under the root above 0"
+    if not given:  # a constant, or made of no numbers
+        return None, "which is not computed from numbers", "see where it comes from"
     fix = "keep the numbers small: normalise inputs, smaller weights, a lower learning rate"
-    return "overflow", f"which overflows: {given}" if given else "which overflows", fix
+    return "overflow", f"which overflows: {given}", fix
+
+
+def _summed(source: str) -> bool:
+    """Return whether exponentials become shares of their sum, or its logarithm, in the code of a function."""
+    return "softmax" in source.lower() or ("sum(" in source and ("/" in source or "log(" in source))
 
 
 def _divisor(culprit: Culprit, operands: list[Any]) -> int | None:

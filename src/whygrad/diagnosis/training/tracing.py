@@ -38,6 +38,7 @@ from whygrad.diagnosis.training.expressions import (
 _PATIENCE, _LINES = 4.0, 200_000
 #: Arrays up to this size are copied where a statement is about to write to them.
 _SMALL = 200_000
+_COMPREHENSIONS = ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>")
 _RETURN, _LAMBDA = "return", "<lambda>"
 
 
@@ -73,7 +74,8 @@ class _Tracer:
 
     def call(self, frame: FrameType, event: str, argument: Any) -> Any:
         del event, argument
-        if not followed(frame.f_code.co_filename):
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if not followed(file) or name in _COMPREHENSIONS:  # the statement around it is looked into
             return None
         if frame.f_code not in self.statements:
             self.statements[frame.f_code] = _statements(frame.f_code)

@@ -29,9 +29,7 @@ def examine_updates(subject: Subject) -> Evidence:
     The gradients are taken for right.
     """
     if subject.step_function is None:
-        return Evidence(
-            "updates", untested=() if subject.gradients_function is not None else ("the update: no step was given",)
-        )
+        return _without_step(subject)
     if subject.gradients_function is None:
         return Evidence("updates", untested=("the formula of the update: it needs gradients(params, batch)",))
     try:
@@ -46,6 +44,15 @@ def examine_updates(subject: Subject) -> Evidence:
     return _by_formula(subject, steps)
 
 
+def _without_step(subject: Subject) -> Evidence:
+    """Return what there is to say of gradient descent that nobody wrote."""
+    if subject.learning_rate == 0:
+        return Evidence("updates", (_rate_of_zero(subject),))
+    return Evidence(
+        "updates", untested=() if subject.gradients_function is not None else ("the update: no step was given",)
+    )
+
+
 def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
     """Return which parameters no step changes."""
     still = [
@@ -58,6 +65,8 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
     rounded = rounded_away(subject, steps, still)
     if rounded is not None:
         return rounded
+    if len(still) == len(steps[0].gradients) and subject.learning_rate == 0:
+        return _rate_of_zero(subject)
     size = max(float(np.abs(r.gradients[still[0]]).max()) for r in steps)
     which = "any parameter" if len(still) == len(steps[0].gradients) else ", ".join(still)
     says = f"no step changes {which}, though the gradients there are up to {size:.3g}"
@@ -76,6 +85,21 @@ def _not_reached(subject: Subject, steps: Sequence[Recorded]) -> Finding | None:
             "A parameter that no update reaches stays as it was drawn. The others learn around it, so that "
             "the loss falls and nothing is noticed."
         ),
+    )
+
+
+def _rate_of_zero(subject: Subject) -> Finding:
+    """Return that the learning rate is 0, as a whole number of less than 1 is."""
+    whole = isinstance(subject.learning_rate, int | np.integer)
+    return fault(
+        "learning rate",
+        "integer_truncation" if whole else "learning_rate_too_low",
+        f"the learning rate is {subject.learning_rate}: no step changes any parameter",
+        fix="keep the learning rate a float: int(0.01) is 0"
+        if whole
+        else "pass a learning rate above 0, such as 0.01",
+        also=("learning_rate_too_low", "layer_not_trained") if whole else "layer_not_trained",
+        lesson=LESSONS.get("integer_truncation", "") if whole else "",
     )
 
 
