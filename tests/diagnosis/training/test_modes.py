@@ -94,6 +94,22 @@ def test_layers_that_may_differ(model):
     assert "train_eval_mismatch" not in [f.cause for f in told_of(model).faults]
 
 
+@pytest.mark.parametrize("layer", [Dropout(0.97), Dropout(0.995)], ids=["97 of 100", "995 of 1000"])
+@pytest.mark.parametrize("width", [48, 160])
+def test_too_much_falls_out(layer, width):
+    model = Sequential(
+        flatten=Flatten(),
+        fc1=Linear(64, width),
+        relu=ReLU(),
+        drop=layer,
+        fc2=Linear(width, 10),
+        input_shape=(1, 8, 8),
+    )
+    told = told_of(model, 0.1)
+    assert told.cause == "regularisation_too_strong", str(told)
+    assert "drop (Dropout)" in told.faults[0].says
+
+
 def prediction(p, x, net, shift):
     return np.roll(net.predict(p, x), shift, axis=1)
 

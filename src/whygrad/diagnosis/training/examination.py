@@ -11,6 +11,7 @@ from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.aftermath import where_not_finite, with_aftermath
 from whygrad.diagnosis.training.calling import examine_calling, is_random
 from whygrad.diagnosis.training.data import examine_data
+from whygrad.diagnosis.training.dropped import suspect_dropped
 from whygrad.diagnosis.training.evaluation import examine_evaluation
 from whygrad.diagnosis.training.fed import suspect_inputs, suspect_labels
 from whygrad.diagnosis.training.first_weights import suspect_weights
@@ -268,6 +269,7 @@ class Examination:
         subject = self.subject
         yield from suspect_inputs(subject)
         yield from suspect_labels(subject)
+        yield from suspect_dropped(subject, given)
         yield from suspect_dead(subject)
         yield from suspect_weights(subject)
         yield from suspect_flow(subject, given)

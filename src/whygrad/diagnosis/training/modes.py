@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.checking.watching import Event, watched
+from whygrad.checking.watching import Event, watched, with_leaves
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.subject import Subject
-from whygrad.layers import Layer
-from whygrad.typing import Array
+from whygrad.layers import Layer, LayerResult, Parameter
+from whygrad.typing import Array, Params, Shape
 
 #: Passes after which running statistics must have come nearer to those of the batch, and by which share.
 _PASSES, _NEARER = 60, 0.96
@@ -31,6 +32,41 @@ class Mode(NamedTuple):
     error: float  #: of that factor
     apart: float  #: how far normalised outputs are apart; 0 for a layer without running statistics
     stands: bool = False  #: whether its running statistics hardly follow those of the batch
+    dropped: float = 0.0  #: the share of its outputs that are 0 in training and not in evaluation
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class _Calm(Layer):
+    """A layer that computes in training what it computes in evaluation."""
+
+    layer: Layer
+
+    def parameters(self) -> dict[str, Parameter]:
+        return self.layer.parameters()
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> dict[str, Array]:
+        return self.layer.init(rng, dtype)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return self.layer.output_shape(*shapes)
+
+    def __call__(
+        self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
+    ) -> LayerResult:
+        del training, rng
+        return self.layer(params, *inputs, training=False)
+
+
+def calmed(model: Layer, names: Collection[str]) -> Layer:
+    """Return the model with some of its layers as in evaluation also in training.
+
+    Example:
+        >>> from whygrad.layers import Dropout, Sequential
+        >>> model = calmed(Sequential(drop=Dropout(0.9)), {"drop"})
+        >>> model({}, np.ones(4), training=True, rng=np.random.default_rng(0))[0]
+        array([1., 1., 1., 1.])
+    """
+    return with_leaves(model, lambda name, layer: _Calm(layer) if name in names else layer)
 
 
 def modes(model: Layer, params: Mapping[str, Array], x: Array, seed: int) -> list[Mode]:
@@ -86,7 +122,8 @@ def _at_random(event: Event, own: dict[str, Array], quiet: Array, kind: str, see
         y = event.layer(own, *event.inputs, training=True, rng=np.random.default_rng([seed, k]))[0]
         factors.append(float((y.astype(np.float64) * quiet).sum()) / square)
     error = float(np.std(factors)) / np.sqrt(_DRAWS - 1)
-    return Mode(event.name, kind, float(np.mean(factors)), error, 0.0)
+    dropped = float(np.mean(y[quiet != 0] == 0))
+    return Mode(event.name, kind, float(np.mean(factors)), error, 0.0, dropped=dropped)
 
 
 def examine_modes(subject: Subject) -> Evidence:
