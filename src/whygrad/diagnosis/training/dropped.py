@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from whygrad.diagnosis.training.modes import seen_modes
 from whygrad.diagnosis.training.report import Trial, fault
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.diagnosis.training.suspicions import Remedy, Suspicion
@@ -20,7 +21,7 @@ def suspect_dropped(subject: Subject, given: Trial) -> Iterator[Suspicion]:
     """
     if subject.inside is None or not subject.learning_rate:
         return
-    much = [m for m in subject.inside.modes(subject.params, subject.watched) if m.dropped >= _MUCH]
+    much = [m for m in seen_modes(subject)[0] if m.dropped >= _MUCH]
     if not much:
         return
     loss, gradients = subject.inside.without_chance({m.name for m in much})

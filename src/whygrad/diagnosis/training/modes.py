@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whygrad.checking.watching import Event, watched, with_leaves
+from whygrad.diagnosis.adapting import guarded
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.subject import Subject
@@ -128,13 +129,24 @@ def _at_random(event: Event, own: dict[str, Array], quiet: Array, kind: str, see
 
 def examine_modes(subject: Subject) -> Evidence:
     """Say which of a model's layers are not in evaluation what they are in training."""
-    if subject.inside is None:
-        return Evidence("modes")
-    found = subject.inside.modes(subject.params, subject.watched)
+    found, unseen = seen_modes(subject)
+    if unseen:
+        return Evidence("modes", untested=(f"each layer in training and in evaluation: {unseen}",))
     wrong = [says for says in map(_wrong, found) if says]
     if wrong:
         return Evidence("modes", (mismatch(wrong[0]),))
-    return Evidence("modes")
+    return Evidence(
+        "modes", says="every layer is in evaluation what it is in training, in the mean" if found else ""
+    )
+
+
+def seen_modes(subject: Subject) -> tuple[list[Mode], str]:
+    """Return the layers that compute otherwise in training than in evaluation, and why that could not be seen."""
+    inside = subject.inside
+    if inside is None:
+        return [], "layers cannot be seen from outside"
+    found, error, _, _ = guarded(lambda: inside.modes(subject.params, subject.watched))
+    return (found, "") if error is None else ([], error)
 
 
 def _wrong(mode: Mode) -> str:
