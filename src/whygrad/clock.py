@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class _Clock:
@@ -58,3 +59,17 @@ def held() -> Iterator[None]:
         yield
     finally:
         _clock.let_go()
+
+
+_SCHEDULE = Path("/proc/thread-self/schedstat")  # nanoseconds that ran, that waited for a core, and pieces of time
+
+
+def kept_waiting() -> float:
+    """Return the seconds for which this thread was ready to work, and other programs had the cores.
+
+    Only differences mean something, and those only within one thread. Where the system does not tell, it is 0.
+    """
+    try:
+        return int(_SCHEDULE.read_bytes().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

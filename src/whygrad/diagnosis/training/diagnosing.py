@@ -72,7 +72,8 @@ def diagnose_training(
         clip: with a model what ``fit`` takes as clip.
         batch_size: samples of a batch taken from ``data``.
         thorough: go on after the first certain cause.
-        seconds: what all of it may take; what no time was left for is listed.
+        seconds: what all of it may take; what no time was left for is listed. What other programs take from it on
+            a busy machine does not count, up to twice as much.
         time_limit: seconds that one call of a function may take.
         seed: of directions, redrawn weights and shuffles.
 

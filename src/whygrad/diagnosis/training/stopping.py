@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
-from whygrad.clock import working_time
+from whygrad.clock import kept_waiting, working_time
 
 
 class CallFailed(Exception):  # noqa: N818  (an outcome, not an error of this package)
@@ -19,17 +20,31 @@ class OutOfTime(Exception):  # noqa: N818
     """The deadline has come."""
 
 
+#: How many times as long as asked for an examination may take by the clock on the wall, on a busy machine.
+_BUSY = 3
+#: Seconds from one look at what other programs took to the next.
+_LOOK = 0.1
+
+
 @dataclass
 class Clock:
-    """How much time is left."""
+    """How much time is left. What other programs take from the work does not count, up to a limit."""
 
     seconds: float
     began: float = field(default_factory=working_time)
+    looked: float = -1.0
+    first: dict[int, float] = field(default_factory=dict)  #: by thread, as it first asked
+    taken: dict[int, float] = field(default_factory=dict)  #: by thread, what others took since then
 
     @property
     def left(self) -> float:
         """The seconds until the deadline; negative after it."""
-        return self.seconds - (working_time() - self.began)
+        passed = working_time() - self.began
+        if passed > self.looked + _LOOK or not self.first:
+            self.looked = passed
+            thread, waited = threading.get_ident(), kept_waiting()
+            self.taken[thread] = waited - self.first.setdefault(thread, waited)
+        return self.seconds - max(passed - sum(self.taken.values()), passed / _BUSY)
 
     def allows(self, seconds: float) -> bool:
         """Whether something that takes so long would end in time."""
