@@ -56,7 +56,41 @@ def watched(model: Layer, listener: Listener) -> Layer:
         backward relu1 (4, 3)
         backward fc1 (4, 2)
     """
-    return _watched(model, listener, "")
+    return with_leaves(model, lambda name, layer: _Watched(layer, listener, name))
+
+
+def with_leaves(layer: Layer, change: Callable[[str, Layer], Layer], name: str = "") -> Layer:
+    """Return the same model with another layer in the place of every leaf.
+
+    Args:
+        layer: the model.
+        change: the name of a leaf and the leaf → what stands in its place, with the same parameters.
+        name: what stands before the names.
+
+    Example:
+        >>> from whygrad.layers import Dropout, Linear, Sequential
+        >>> model = Sequential(fc=Linear(2, 3), drop=Dropout(0.9))
+        >>> with_leaves(model, lambda name, layer: Dropout(0.1) if name == "drop" else layer).layers["drop"]
+        Dropout(p=0.1)
+    """
+    if is_a(layer, Sequential):
+        inner = {part: with_leaves(at, change, dotted(name, part)) for part, at in layer.layers.items()}
+        return Sequential(**inner, input_shape=layer.input_shape)
+    if is_a(layer, Residual):
+        roles = parts_of(layer)
+        body = with_leaves(roles[BODY], change, name)  # the body adds no name of its own
+        ways = [
+            with_leaves(roles[role], change, dotted(name, role)) if role in roles else None
+            for role in (SHORTCUT, ACTIVATION)
+        ]
+        return Residual(body, *ways)
+    if is_a(layer, Graph):
+        nodes: dict[str, Node | tuple[Any, ...]] = {
+            part: node._replace(layer=with_leaves(node.layer, change, dotted(name, part)))
+            for part, node in layer.nodes.items()
+        }
+        return Graph(nodes, inputs=layer.inputs, outputs=layer.outputs, input_shapes=layer.input_shapes)
+    return change(name, layer)
 
 
 def is_a(layer: Layer, kind: type[L]) -> TypeGuard[L]:
@@ -89,27 +123,6 @@ def parts_of(block: Residual) -> dict[str, Layer]:
         {'body': Linear(3, 3), 'activation': Tanh()}
     """
     return dict(block._parts.layers)
-
-
-def _watched(layer: Layer, listener: Listener, name: str) -> Layer:
-    if is_a(layer, Sequential):
-        inner = {part: _watched(at, listener, dotted(name, part)) for part, at in layer.layers.items()}
-        return Sequential(**inner, input_shape=layer.input_shape)
-    if is_a(layer, Residual):
-        roles = parts_of(layer)
-        body = _watched(roles[BODY], listener, name)  # the body adds no name of its own
-        ways = [
-            _watched(roles[role], listener, dotted(name, role)) if role in roles else None
-            for role in (SHORTCUT, ACTIVATION)
-        ]
-        return Residual(body, *ways)
-    if is_a(layer, Graph):
-        nodes: dict[str, Node | tuple[Any, ...]] = {
-            part: node._replace(layer=_watched(node.layer, listener, dotted(name, part)))
-            for part, node in layer.nodes.items()
-        }
-        return Graph(nodes, inputs=layer.inputs, outputs=layer.outputs, input_shapes=layer.input_shapes)
-    return _Watched(layer, listener, name)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

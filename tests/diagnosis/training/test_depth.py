@@ -46,3 +46,24 @@ def test_all_layers_that_are_off_are_drawn_anew():
 def test_usual_depths_are_not_accused(options, seed):
     told = diagnose_training(**deep(seed, **options), seconds=60)
     assert told.cause == "no_bug", str(told)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("layers", [4, 6])
+def test_sigmoids_let_gradients_vanish(layers, seed):
+    told = diagnose_training(**deep(seed, layers=layers, act="sigmoid", learning_rate=0.5), seconds=60)
+    assert told.cause == "vanishing_gradient", str(told)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("bias", "shift"), [("b1", -15.0), ("b2", 20.0)])
+def test_slow_sigmoids_that_are_saturated(bias, shift, seed):
+    given = deep(seed, layers=2, act="sigmoid", learning_rate=0.5)
+    pushed = {n: a + shift if n == bias else a for n, a in given["params"].items()}
+    told = diagnose_training(**given | {"params": pushed}, seconds=60)
+    assert told.cause == "saturated_units", str(told)
+
+
+def test_slow_sigmoids_are_not_accused():
+    told = diagnose_training(**deep(layers=2, act="sigmoid", learning_rate=0.2), seconds=60)
+    assert told.cause == "no_bug", str(told)

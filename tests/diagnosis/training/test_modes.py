@@ -94,6 +94,34 @@ def test_layers_that_may_differ(model):
     assert "train_eval_mismatch" not in [f.cause for f in told_of(model).faults]
 
 
+def test_a_layer_that_cannot_be_evaluated():
+    @dataclass(frozen=True, repr=False)
+    class Unready(Noisy):
+        def forward(self, own, x, *, training, rng):
+            if not training:
+                raise NotImplementedError("soon")
+            return super().forward(own, x, training=True, rng=rng)
+
+    told = told_of(perceptron(Unready()))
+    assert any("soon" in reason for reason in told.untested)
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.97), Dropout(0.995)], ids=["97 of 100", "995 of 1000"])
+@pytest.mark.parametrize("width", [48, 160])
+def test_too_much_falls_out(layer, width):
+    model = Sequential(
+        flatten=Flatten(),
+        fc1=Linear(64, width),
+        relu=ReLU(),
+        drop=layer,
+        fc2=Linear(width, 10),
+        input_shape=(1, 8, 8),
+    )
+    told = told_of(model, 0.1)
+    assert told.cause == "regularisation_too_strong", str(told)
+    assert "drop (Dropout)" in told.faults[0].says
+
+
 def prediction(p, x, net, shift):
     return np.roll(net.predict(p, x), shift, axis=1)
 

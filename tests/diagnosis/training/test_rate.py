@@ -55,3 +55,32 @@ def test_a_loss_that_goes_to_and_fro_does_not_crawl(seed):
 )
 def test_merely_low(make, seed):
     assert diagnose_training(**make(seed), seconds=60).cause == "no_bug"
+
+
+def bowl(momentum, seed=0, middle=3.0):
+    """Return the descent into a long valley, half a step below the limit of plain descent."""
+    rng = np.random.default_rng(seed)
+    slopes = np.geomspace(0.02, 1.0, 12)
+    start = rng.normal(size=12)
+    return {
+        "loss": lambda p, _: float((slopes * (p["w"] - middle) ** 2).sum() / 2) + 0.01,
+        "gradients": lambda p, _: {"w": slopes * (p["w"] - middle)},
+        "params": {"w": start},
+        "learning_rate": 1.0,
+        "batch": np.zeros(1),
+        "momentum": momentum,
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("momentum", "cause"), [(0.9, "no_bug"), (0.999, "momentum_too_high"), (1.0, "momentum_too_high")]
+)
+def test_momentum_on_a_convex_loss(momentum, cause, seed):
+    told = diagnose_training(**bowl(momentum, seed), seconds=60)
+    assert told.cause == cause, str(told)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_valley_around_zero_is_no_penalty(seed):
+    assert diagnose_training(**bowl(0.9, seed, middle=0.0), seconds=60).cause == "no_bug"

@@ -20,15 +20,16 @@ alone on a ``Subject``, and the modules that it asks:
 3. ``numbers`` (``tracing``, ``expressions``): the first value that is not finite, by line, operation and sample
 4. ``gradient`` (``earlier_calls``, ``explaining``, ``factors``, ``penalised``, ``absent``, ``catalogue``): slopes
    of the loss along directions against the gradient; what calls leave behind. ``mending`` makes right ones
-5. ``outputs`` (``blind``): what the loss is fed with, the first loss, and whether it sees the labels
+5. ``outputs`` (``squashed``, ``blind``): what the loss is fed with, the first loss, and whether it sees the
+   labels; ``modes``: whether a model's layers are in evaluation what they are in training
 6. ``updates`` (``rules``, ``fitting``, ``rule_followed``, ``along``, ``clipped``, ``other_moment``, ``truncated``):
    which optimiser's formula the steps follow
 7. ``trials``, ``start``: the training as given, for a few dozen steps; units that stay equal
 8. ``solution``, ``evaluation``: of a training that learns, whether the targets determine its parameters, and
    whether evaluation agrees
 9. of one that does not, the suspicions, each with its remedy run: ``fed`` (samples, labels), ``units`` (dead ones),
-   ``first_weights``, ``flow`` (``saturation``), ``rate`` (``curvature``), ``precision``, ``penalty``; at last
-   ``overfitting``, whether a few samples can be learned by heart
+   ``first_weights``, ``flow`` (``saturation``), ``rate`` (``curvature``), ``precision``, ``penalty``,
+   ``dropped``; at last ``overfitting``, whether a few samples can be learned by heart
 
 What is proven ends the examination unless ``thorough``. A deadline in seconds holds throughout: what no time
 was left for is listed among what was not tested, with the reason, as is all that could not be tested.
@@ -47,6 +48,7 @@ from whygrad.diagnosis.training.diagnosing import diagnose_training
 from whygrad.diagnosis.training.evaluation import examine_evaluation
 from whygrad.diagnosis.training.flow import examine_flow
 from whygrad.diagnosis.training.gradient import examine_gradient
+from whygrad.diagnosis.training.modes import examine_modes
 from whygrad.diagnosis.training.numbers import examine_numbers
 from whygrad.diagnosis.training.outputs import examine_outputs
 from whygrad.diagnosis.training.overfitting import examine_overfitting
@@ -71,6 +73,7 @@ __all__ = [
     "examine_evaluation",
     "examine_flow",
     "examine_gradient",
+    "examine_modes",
     "examine_numbers",
     "examine_outputs",
     "examine_overfitting",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from whygrad.diagnosis.report import Finding, Judgement
 from whygrad.diagnosis.training.aftermath import where_not_finite, with_aftermath
 from whygrad.diagnosis.training.calling import examine_calling, is_random
 from whygrad.diagnosis.training.data import examine_data
+from whygrad.diagnosis.training.dropped import suspect_dropped
 from whygrad.diagnosis.training.evaluation import examine_evaluation
 from whygrad.diagnosis.training.fed import suspect_inputs, suspect_labels
 from whygrad.diagnosis.training.first_weights import suspect_weights
@@ -23,7 +26,7 @@ from whygrad.diagnosis.training.overfitting import examine_overfitting
 from whygrad.diagnosis.training.own_step import suspect_step
 from whygrad.diagnosis.training.penalty import suspect_penalty
 from whygrad.diagnosis.training.precision import suspect_precision
-from whygrad.diagnosis.training.rate import suspect_rate
+from whygrad.diagnosis.training.rate import MUCH_MOMENTUM, suspect_rate
 from whygrad.diagnosis.training.relation import examine_relation
 from whygrad.diagnosis.training.report import Evidence, TrainingDiagnosis, Trial, fault, shown_by
 from whygrad.diagnosis.training.rounding import examine_rounding
@@ -243,7 +246,9 @@ class Examination:
 
     def _faster(self, given: Trial) -> Iterator[Evidence]:
         """Say what keeps a training that learns from learning as it could, where much speaks for it."""
-        if given.first < 0.5 * self.constant or given.last < 0.05 * self.constant:
+        later = float(np.mean(given.losses[len(given.losses) // 2 :]))
+        last = later if self.subject.momentum >= MUCH_MOMENTUM else given.last
+        if given.first < 0.5 * self.constant or last < 0.05 * self.constant:
             return
         for suspicion in self._suspicions(given, ""):
             found = self._tried(suspicion, given, learning=True)
@@ -265,6 +270,7 @@ class Examination:
         subject = self.subject
         yield from suspect_inputs(subject)
         yield from suspect_labels(subject)
+        yield from suspect_dropped(subject, given)
         yield from suspect_dead(subject)
         yield from suspect_weights(subject)
         yield from suspect_flow(subject, given)

@@ -20,6 +20,8 @@ from whygrad.typing import Array
 
 #: How much smaller gradients are at the first layer than at the last, each relative to its weights.
 _VANISHED, _EXPLODED = 1e-3, 30.0
+#: From so many layers on a gradient that is smaller by less counts too, if a training without that learns.
+_DEEP, _VANISHED_DEEP = 5, 5e-3
 #: How far a layer moves in one step of the experiment that gives all layers steps of one relative length.
 _SHARE = 0.02
 
@@ -75,8 +77,9 @@ def _by_depth(subject: Subject, ratios: Mapping[str, float], given: Trial) -> It
     values = list(ratios.values())
     if len(values) < 3 or not all(np.isfinite(values)):
         return
-    if 0 < values[0] < _VANISHED * max(values[1:]):
-        yield Suspicion(_vanishing(ratios), _against_vanishing(subject), strong=len(values) >= 5)
+    deep, left = len(values) >= _DEEP, values[0] / max(*values[1:], 1e-300)
+    if 0 < left < (_VANISHED_DEEP if deep else _VANISHED):
+        yield Suspicion(_vanishing(ratios), _against_vanishing(subject), strong=deep and left < _VANISHED)
     sizes = [float(np.linalg.norm(g)) for n, g in subject.gradients().items() if n in subject.weights]
     large = values[0] > _EXPLODED * max(values[-1], 1e-300) or sizes[0] > 1e3
     if large and not given.finite and not unusual_weights(subject):

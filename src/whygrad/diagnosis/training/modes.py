@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from whygrad.checking.watching import Event, watched
+from whygrad.checking.watching import Event, watched, with_leaves
+from whygrad.diagnosis.adapting import guarded
 from whygrad.diagnosis.report import Finding
 from whygrad.diagnosis.training.report import Evidence, fault
 from whygrad.diagnosis.training.subject import Subject
-from whygrad.layers import Layer
-from whygrad.typing import Array
+from whygrad.layers import Layer, LayerResult, Parameter
+from whygrad.typing import Array, Params, Shape
 
 #: Passes after which running statistics must have come nearer to those of the batch, and by which share.
 _PASSES, _NEARER = 60, 0.96
@@ -31,6 +33,41 @@ class Mode(NamedTuple):
     error: float  #: of that factor
     apart: float  #: how far normalised outputs are apart; 0 for a layer without running statistics
     stands: bool = False  #: whether its running statistics hardly follow those of the batch
+    dropped: float = 0.0  #: the share of its outputs that are 0 in training and not in evaluation
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class _Calm(Layer):
+    """A layer that computes in training what it computes in evaluation."""
+
+    layer: Layer
+
+    def parameters(self) -> dict[str, Parameter]:
+        return self.layer.parameters()
+
+    def init(self, rng: np.random.Generator, dtype: Any = np.float32) -> dict[str, Array]:
+        return self.layer.init(rng, dtype)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return self.layer.output_shape(*shapes)
+
+    def __call__(
+        self, params: Params, *inputs: Array, training: bool = False, rng: np.random.Generator | None = None
+    ) -> LayerResult:
+        del training, rng
+        return self.layer(params, *inputs, training=False)
+
+
+def calmed(model: Layer, names: Collection[str]) -> Layer:
+    """Return the model with some of its layers as in evaluation also in training.
+
+    Example:
+        >>> from whygrad.layers import Dropout, Sequential
+        >>> model = calmed(Sequential(drop=Dropout(0.9)), {"drop"})
+        >>> model({}, np.ones(4), training=True, rng=np.random.default_rng(0))[0]
+        array([1., 1., 1., 1.])
+    """
+    return with_leaves(model, lambda name, layer: _Calm(layer) if name in names else layer)
 
 
 def modes(model: Layer, params: Mapping[str, Array], x: Array, seed: int) -> list[Mode]:
@@ -86,18 +123,30 @@ def _at_random(event: Event, own: dict[str, Array], quiet: Array, kind: str, see
         y = event.layer(own, *event.inputs, training=True, rng=np.random.default_rng([seed, k]))[0]
         factors.append(float((y.astype(np.float64) * quiet).sum()) / square)
     error = float(np.std(factors)) / np.sqrt(_DRAWS - 1)
-    return Mode(event.name, kind, float(np.mean(factors)), error, 0.0)
+    dropped = float(np.mean(y[quiet != 0] == 0))
+    return Mode(event.name, kind, float(np.mean(factors)), error, 0.0, dropped=dropped)
 
 
 def examine_modes(subject: Subject) -> Evidence:
     """Say which of a model's layers are not in evaluation what they are in training."""
-    if subject.inside is None:
-        return Evidence("modes")
-    found = subject.inside.modes(subject.params, subject.watched)
+    found, unseen = seen_modes(subject)
+    if unseen:
+        return Evidence("modes", untested=(f"each layer in training and in evaluation: {unseen}",))
     wrong = [says for says in map(_wrong, found) if says]
     if wrong:
         return Evidence("modes", (mismatch(wrong[0]),))
-    return Evidence("modes")
+    return Evidence(
+        "modes", says="every layer is in evaluation what it is in training, in the mean" if found else ""
+    )
+
+
+def seen_modes(subject: Subject) -> tuple[list[Mode], str]:
+    """Return the layers that compute otherwise in training than in evaluation, and why that could not be seen."""
+    inside = subject.inside
+    if inside is None:
+        return [], "layers cannot be seen from outside"
+    found, error, _, _ = guarded(lambda: inside.modes(subject.params, subject.watched))
+    return (found, "") if error is None else ([], error)
 
 
 def _wrong(mode: Mode) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from whygrad import engines
 from whygrad.checking.watching import Event, first_not_finite, watched
 from whygrad.diagnosis.training.descent import Stepper
-from whygrad.diagnosis.training.modes import modes
+from whygrad.diagnosis.training.modes import calmed, modes
 from whygrad.diagnosis.training.subject import Subject
 from whygrad.errors import OptionError
 from whygrad.layers import Layer
@@ -187,6 +187,11 @@ class _Model:
     def modes(self, params: Mapping[str, Array], batch: Any) -> list[Any]:
         """Return the layers that compute otherwise in training than in evaluation."""
         return list(modes(self.model, params, np.asarray(batch[0]), self.seed))
+
+    def without_chance(self, names: Collection[str]) -> tuple[Any, Any]:
+        """Return loss and gradients of the model with some of its layers as in evaluation."""
+        other = _Model(calmed(self.model, names), self.measure, self.seed)
+        return other.loss, other.gradients
 
     def first_not_finite(self, params: Mapping[str, Array], batch: Any) -> str | None:
         """Return a sentence about the first place where something is not finite."""

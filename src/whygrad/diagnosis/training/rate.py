@@ -21,11 +21,11 @@ _STEPS = 200
 #: curvature says that the rate is far below what would be stable, a step may move more and still crawl.
 _CRAWLS, _CRAWLS_FAR_BELOW = 3e-4, 2e-3
 #: Shares of the stability limit below which a rate may be too low, and is so if it crawls.
-_BELOW, _FAR_BELOW = 0.02, 0.01
+_BELOW, _FAR_BELOW = 0.02, 0.004
 #: Multiples of the stability limit from which on a rate is suspected although something is learned.
 _FAR = 8.0
 #: From here on momentum takes hundreds of steps to come to rest.
-_MUCH_MOMENTUM = 0.95
+MUCH_MOMENTUM = 0.95
 _HIGH = (
     "Along the direction of curvature λ a step of gradient descent multiplies the distance from the valley's "
     "floor by 1 − ηλ. Beyond η = 2/λ that is below −1, and every step overshoots by more than the last."
@@ -63,7 +63,7 @@ def suspect_rate(subject: Subject, given: Trial, how: str) -> Iterator[Suspicion
         return
     adaptive = subject.optimizer in ("adam", "adamw", "rmsprop", "adagrad", "sign")
     found = None if adaptive else measured(subject)
-    if subject.momentum >= _MUCH_MOMENTUM:
+    if subject.momentum >= MUCH_MOMENTUM:
         yield _momentum(subject, rate, found)
     if (found is not None and found.multiple(rate) > (1 if how else _FAR)) or how in ("rises", "is not finite"):
         yield _too_high(subject, rate, found)
@@ -115,6 +115,7 @@ def _momentum(subject: Subject, rate: float, found: Curvature | None) -> Suspici
             Remedy(partial(at_rate, subject, rate, b), f"lower the momentum: {b:g} was run and learns")
             for b in (0.9, 0.5)
         ],
+        swings=True,
     )
 
 

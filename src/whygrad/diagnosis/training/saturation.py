@@ -17,6 +17,8 @@ from whygrad.typing import Array
 
 #: Share of a layer's units from which on they may be why nothing is learned.
 _SATURATED = 0.75
+#: Sigmoids learn slowly also where they do: so many steps are made, with and without what saturates them.
+_STEPS, _SECONDS = 300, 2.0
 
 
 def suspect_saturated(subject: Subject) -> Iterator[Suspicion]:
@@ -52,7 +54,7 @@ def suspect_saturated(subject: Subject) -> Iterator[Suspicion]:
         Remedy(partial(_run_from, subject, what, params), f"{fix}: that was run and learns")
         for what, params, fix in tries
     ]
-    yield Suspicion(finding, remedies)
+    yield Suspicion(finding, remedies, reference=partial(_run_from, subject, "as given", subject.params))
 
 
 def _from_inside(shares: Mapping[str, float]) -> str | None:
@@ -81,7 +83,7 @@ def _from_outside(subject: Subject, small: Mapping[str, Array]) -> str | None:
 
 
 def _run_from(subject: Subject, what: str, params: Mapping[str, Array]) -> Trial:
-    return run(subject, what, subject.stepper(), params=params)
+    return run(subject, what, subject.stepper(), params=params, steps=_STEPS, seconds=_SECONDS)
 
 
 def _large(subject: Subject, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -40,6 +40,9 @@ class Inside(Protocol):
 
     def modes(self, params: Mapping[str, Array], batch: Any) -> list[Any]:
         """Return the layers that compute otherwise in training than in evaluation."""
+
+    def without_chance(self, names: Collection[str]) -> tuple[Any, Any]:
+        """Return loss and gradients with some layers as in evaluation."""
 
 
 @dataclass

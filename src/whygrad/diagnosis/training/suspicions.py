@@ -34,6 +34,7 @@ class Suspicion(NamedTuple):
     remedies: Sequence[Remedy]
     other_loss: bool = False  #: whether the remedies measure another loss, which cannot be compared
     reference: Callable[[], Trial] | None = None  #: the training as given, by the loss that the remedies measure
+    swings: bool = False  #: whether the loss goes up and down, so that its mean tells more than its end
     strong: bool = False  #: whether it counts also where none of its remedies helps, if nothing else does
 
 
@@ -57,7 +58,7 @@ def tried(
             cured = not learning and trial.finite and trial.last < 0.6 * trial.first
         else:
             cured = cures(trial, base, constant, better=_BETTER if learning else None) or (
-                learning and _spares_the_way_down(trial, base)
+                learning and (_spares_the_way_down(trial, base) or (suspicion.swings and _rests(trial, base)))
             )
         if cured:
             finding = shown_by(suspicion.finding, base, trial)
@@ -76,6 +77,13 @@ def _spares_the_way_down(trial: Trial, given: Trial) -> bool:
         and trial.last < _NO_WORSE * given.last
         and float(np.mean(trial.losses)) < _BETTER * float(np.mean(given.losses))
     )
+
+
+def _rests(trial: Trial, given: Trial) -> bool:
+    """Whether a training's loss is far lower in the mean over the later half of the steps that both made."""
+    steps = min(len(trial.losses), len(given.losses))
+    other, own = (float(np.mean(t.losses[steps // 2 : steps])) for t in (trial, given))
+    return trial.finite and other < _BETTER * own and trial.last < 0.9 * trial.first
 
 
 def _with_fix(finding: Finding, fix: str) -> Finding:

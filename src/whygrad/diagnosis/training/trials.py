@@ -106,8 +106,8 @@ def constant_loss(subject: Subject, batch: Any = None) -> float:
     except CallFailed:
         return float("nan")
     biases = [n for n in subject.names if n not in subject.weights]
-    if not biases or subject.gradients_function is None or not np.isfinite(floor):
-        return floor
+    if not biases or not subject.weights or subject.gradients_function is None or not np.isfinite(floor):
+        return floor  # of vectors alone none is known to be a bias
     last = biases[-1]
 
     def only(gradients: dict[str, Array], params: Any, batch: Any) -> dict[str, Array]:
