@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from benchmarks.idx import Mnist
 from benchmarks.networks import Network
 from benchmarks.report import Report, seconds
 from benchmarks.settings import Settings
+from whygrad.optim import OneCycle
 
 COLUMNS = ("side", "seconds to the goal", "steps", "test accuracy", "seconds a step", "way")
 BATCH = 64
@@ -46,13 +48,17 @@ class Runner:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What both sides do."""
+    """What both sides do: SGD with momentum, its learning rate in one cycle over all epochs."""
 
     goal: float = 0.99
-    max_epochs: int = 10
+    epochs: int = 4
     every: int = 100  #: steps between evaluations
-    rate: float = 0.02
+    rate: float = 0.1  #: the largest
     seed: int = 0
+
+    def schedule(self, images: int) -> OneCycle:
+        """Return the learning rate by step, for so many images."""
+        return OneCycle(self.rate, max(1, self.epochs * (images // BATCH)))
 
 
 def measure(data: Mnist, recipe: Recipe, settings: Settings, report: Report) -> None:
@@ -91,12 +97,12 @@ def race(
             return
 
 
-def _batches(count: int, recipe: Recipe) -> Iterator[list[npt.NDArray[np.intp]]]:
+def _batches(images: int, recipe: Recipe) -> Iterator[list[npt.NDArray[np.intp]]]:
     """Yield batches of one size, as many at once as lie between two evaluations; each epoch has its own order."""
     waiting: list[npt.NDArray[np.intp]] = []
-    for epoch in range(recipe.max_epochs):
-        order = np.random.default_rng([recipe.seed, epoch]).permutation(count)
-        for start in range(0, count - BATCH + 1, BATCH):
+    for epoch in range(recipe.epochs):
+        order = np.random.default_rng([recipe.seed, epoch]).permutation(images)
+        for start in range(0, images - BATCH + 1, BATCH):
             waiting.append(order[start : start + BATCH])
             if len(waiting) == recipe.every:
                 yield waiting
@@ -108,9 +114,10 @@ def _batches(count: int, recipe: Recipe) -> Iterator[list[npt.NDArray[np.intp]]]
 def _our_runner(network: Network, data: Mnist, recipe: Recipe) -> Runner:
     model = ours.build(network.model, network.input_shape)
     weights = ours.weights(model, recipe.seed)
-    warm = ours.Trainer(model, weights, network.loss, recipe.rate)
+    rate = recipe.schedule(len(data.labels))
+    warm = ours.Trainer(model, weights, network.loss, rate)
     warm.step(network.images(), network.targets())
-    trainer = ours.Trainer(model, weights, network.loss, recipe.rate, recipe.seed)
+    trainer = ours.Trainer(model, weights, network.loss, rate, recipe.seed)
 
     def step(chosen: npt.NDArray[np.intp]) -> float:
         return trainer.step(data.images[chosen], data.labels[chosen])
@@ -133,9 +140,9 @@ def _peer_runner(network: Network, data: Mnist, recipe: Recipe, settings: Settin
     compiled = torch_modes.wants_compile(settings, report)
     choice = torch_modes.best_trainer(network, weights, settings, report, compiled)
     trainer, mode = choice.run, choice.mode
-    trainer.rate = recipe.rate
     trainer.begin(weights)
     torch.manual_seed(recipe.seed)
+    rates = map(recipe.schedule(len(data.labels)), count())
     layout = torch.channels_last if mode.channels_last else torch.contiguous_format
     images, test_images = (
         torch.from_numpy(a).contiguous(memory_format=layout) for a in (data.images, data.test_images)
@@ -144,6 +151,8 @@ def _peer_runner(network: Network, data: Mnist, recipe: Recipe, settings: Settin
 
     def step(chosen: npt.NDArray[np.intp]) -> float:
         at = torch.from_numpy(chosen)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = next(rates)
         return trainer.step(images[at], labels[at]).item()  # type: ignore[no-any-return]
 
     def accuracy() -> float:

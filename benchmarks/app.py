@@ -254,9 +254,11 @@ def memory(
 def accuracy(
     data: Annotated[Path, typer.Option(help="Folder of MNIST's four gzipped IDX files.")],
     goal: Annotated[float, typer.Option(min=0.0, max=1.0, help="Test accuracy to reach.")] = 0.99,
-    max_epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the images at most.")] = 10,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the images, at most.")] = 4,
     every: Annotated[int, typer.Option(min=1, help="Steps between evaluations.")] = 100,
-    learning_rate: Annotated[float, typer.Option(min=1e-6, max=10.0, help="Of SGD with momentum 0.9.")] = 0.02,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-6, max=10.0, help="Of SGD with momentum 0.9, the largest of one cycle.")
+    ] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Of the first weights, the order and dropout.")] = 0,
     threads: Threads = None,
     quick: Quick = False,
@@ -265,9 +267,10 @@ def accuracy(
     compile_: Compile = True,
 ) -> None:
     """Seconds of training until MNIST's test images are recognised."""
-    recipe = accuracy_command.Recipe(goal, max_epochs, every, learning_rate, seed)
+    recipe = accuracy_command.Recipe(goal, epochs, every, learning_rate, seed)
     settings, report = _prepare("accuracy", threads, (None, 1, 1), quick, json, torch, compile_)
-    report.content["options"] |= {"goal": goal, "learning_rate": learning_rate, "seed": seed, "every": every}
+    options = {"goal": goal, "epochs": epochs, "learning_rate": learning_rate, "seed": seed, "every": every}
+    report.content["options"] |= options
     with machine.using(settings.threads, torch=settings.torch):
         accuracy_command.measure(read_mnist(data), recipe, settings, report)
     _finish(report)

@@ -10,7 +10,7 @@ from benchmarks.networks import MOMENTUM, Network
 from whygrad.layers import Conv2d, Dropout, Layer, Sequential, Sigmoid
 from whygrad.losses import cross_entropy, half_squared_error
 from whygrad.models import MODELS
-from whygrad.optim import SGD
+from whygrad.optim import SGD, Schedule
 from whygrad.typing import Array, Loss, Params, Shape
 from whygrad.workspace import Workspace
 
@@ -41,7 +41,7 @@ def weights(model: Sequential, seed: int = 0) -> dict[str, Array]:
 class Trainer:
     """Makes training steps: forward, loss, backward, SGD with momentum."""
 
-    def __init__(self, model: Layer, params: Params, loss: str, rate: float, seed: int = 0) -> None:
+    def __init__(self, model: Layer, params: Params, loss: str, rate: float | Schedule, seed: int = 0) -> None:
         self.model, self.params, self.loss = model, dict(params), LOSSES[loss]
         self.optimizer = SGD(rate, momentum=MOMENTUM)
         self.state = self.optimizer.init(params)
