@@ -105,7 +105,7 @@ def test_the_samples_of_every_loss_are_right_in_float32(name):
     assert check_loss(name, dtype="float32").right
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_is_right(name, seed):
     rng = np.random.default_rng(seed)
