@@ -51,9 +51,9 @@ class Recipe:
     """What both sides do: SGD with momentum, its learning rate in one cycle over all epochs."""
 
     goal: float = 0.99
-    epochs: int = 4
+    epochs: int = 5
     every: int = 100  #: steps between evaluations
-    rate: float = 0.1  #: the largest
+    rate: float = 0.03  #: the largest
     seed: int = 0
 
     def schedule(self, images: int) -> OneCycle:

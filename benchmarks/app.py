@@ -254,11 +254,11 @@ def memory(
 def accuracy(
     data: Annotated[Path, typer.Option(help="Folder of MNIST's four gzipped IDX files.")],
     goal: Annotated[float, typer.Option(min=0.0, max=1.0, help="Test accuracy to reach.")] = 0.99,
-    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the images, at most.")] = 4,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Passes over the images, at most.")] = 5,
     every: Annotated[int, typer.Option(min=1, help="Steps between evaluations.")] = 100,
     learning_rate: Annotated[
         float, typer.Option(min=1e-6, max=10.0, help="Of SGD with momentum 0.9, the largest of one cycle.")
-    ] = 0.1,
+    ] = 0.03,
     seed: Annotated[int, typer.Option(min=0, help="Of the first weights, the order and dropout.")] = 0,
     threads: Threads = None,
     quick: Quick = False,
